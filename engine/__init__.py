@@ -1,0 +1,39 @@
+"""The painting half of Easel, and all of it that the bot may import; importing loads no torch."""
+
+from engine.card import ModelCard
+from engine.control_folder import ControlFolder
+from engine.device import Device, inspect_device
+from engine.engine import Engine, EngineOptions, Stats
+from engine.errors import ModelError, PaintError
+from engine.events import Cancelled, Event, Failed, Painted, Preview, Progress
+from engine.honours import refusal
+from engine.loras import LoraFolder
+from engine.prompt import parse_prompt, take_loras
+from engine.request import SEEDS, Request, cost
+from engine.samplers import normal_name as normal_sampler
+
+__all__ = [
+    "SEEDS",
+    "Cancelled",
+    "ControlFolder",
+    "Device",
+    "Engine",
+    "EngineOptions",
+    "Event",
+    "Failed",
+    "LoraFolder",
+    "ModelCard",
+    "ModelError",
+    "PaintError",
+    "Painted",
+    "Preview",
+    "Progress",
+    "Request",
+    "Stats",
+    "cost",
+    "inspect_device",
+    "normal_sampler",
+    "parse_prompt",
+    "refusal",
+    "take_loras",
+]

@@ -1,0 +1,222 @@
+"""LoRAs at work in an open model: loaded when first asked for, switched between jobs.
+
+A job's LoRAs are a `State`, the same for jobs that may share a forward. Whoever runs a module
+lets it be switched to the state of the job before: `paint` does, unless a hub does it.
+"""
+
+import contextlib
+import functools
+import logging
+from collections import Counter, OrderedDict
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from diffusers.utils.peft_utils import (
+    delete_adapter_layers,
+    set_adapter_layers,
+    set_weights_and_activate_adapters,
+)
+from peft.tuners.tuners_utils import BaseTunerLayer
+
+from engine.errors import PaintError
+from engine.loras import LoraFolder
+from engine.request import Request
+from engine.twins import Twins
+
+log = logging.getLogger(__name__)
+
+MOST_LOADED = 16
+ENCODERS = ("text_encoder", "text_encoder_2")
+TILE_UNET = "tile/unet"
+
+State = tuple[tuple[str, float], ...]
+"""(adapter, weight) of each LoRA at work, in the order of the adapters."""
+Key = tuple[Path, int, int]
+
+
+@dataclass(frozen=True, slots=True)
+class _Lora:
+    """A file read: its tensors by diffusers' names, and what else belongs to them."""
+
+    name: str
+    tensors: dict[str, torch.Tensor]
+    alphas: Any
+    metadata: Any
+
+
+class Adapters:
+    """The LoRAs of one model's modules, which go by their names in the pipeline.
+
+    With `is_delegated`, a hub calls `activate` before each forward, and `paint` need not.
+    """
+
+    def __init__(self, pipeline: Any, twins: Twins, folder: LoraFolder) -> None:
+        self._is_delegated = False
+        self._pipeline = pipeline
+        self._twins = twins
+        self._folder = folder
+        self._names: dict[Key, str] = {}
+        self._files: dict[str, Path] = {}
+        self._loaded: OrderedDict[str, _Lora] = OrderedDict()
+        self._inside: set[tuple[str, str]] = set()
+        self._holders: Counter[str] = Counter()
+        self._active: dict[str, State] = {}
+
+    @property
+    def is_delegated(self) -> bool:
+        """Whether a hub switches the modules."""
+        return self._is_delegated
+
+    @is_delegated.setter
+    def is_delegated(self, value: bool) -> None:
+        # Whoever takes over finds them without LoRAs.
+        self._is_delegated = value
+        for part in [part for part, state in self._active.items() if state]:
+            self.activate(part, None)
+
+    def states(self, request: Request) -> dict[str, State]:
+        """Return the state of each module that a request wants switched; nothing is loaded.
+
+        The tiled twin of the U-Net goes by `"tile/unet"`.
+        """
+        if not request.loras:
+            return {}
+        state = tuple(sorted((self._adapter(name), weight) for name, weight in request.loras))
+        return dict.fromkeys(self._parts(request), state)
+
+    @contextlib.contextmanager
+    def hold(self, request: Request) -> Iterator[State]:
+        """Load a request's LoRAs and keep them as long as the block runs."""
+        states = self.states(request)
+        state = next(iter(states.values()), ())
+        names = [name for name, _ in state]
+        self._holders.update(names)
+        try:
+            for name in names:
+                self._load(name, self._parts(request))
+            if not self.is_delegated:
+                self._switch(self._parts(request), state)
+            yield state
+        finally:
+            self._holders.subtract(names)
+
+    def activate(self, part: str, state: State | None) -> None:
+        """Switch a module to a state; None is none of its LoRAs."""
+        state = state or ()
+        module = self._module(part)
+        set_adapter_layers(module, enabled=bool(state))
+        if state:
+            names, weights = zip(*state, strict=True)
+            set_weights_and_activate_adapters(module, list(names), list(weights))
+        self._active[part] = state
+
+    def _switch(self, parts: tuple[str, ...], state: State) -> None:
+        for part in parts:
+            if self._active.get(part, ()) != state:
+                self.activate(part, state)
+
+    def _parts(self, request: Request) -> tuple[str, ...]:
+        encoders = [name for name in ENCODERS if getattr(self._pipeline, name, None) is not None]
+        return (TILE_UNET if request.tile else "unet", *encoders)
+
+    def _module(self, part: str) -> Any:
+        if part == TILE_UNET:
+            return self._twins.tiled["unet"]
+        return getattr(self._pipeline, part)
+
+    def _adapter(self, lora: str) -> str:
+        """Return the name in the modules of a LoRA; a file that changed has another."""
+        path = self._folder.find(lora)
+        about = path.stat()
+        key = path, about.st_mtime_ns, about.st_size
+        name = self._names.setdefault(key, f"lora{len(self._names)}")
+        self._files[name] = path
+        return name
+
+    def _load(self, name: str, parts: tuple[str, ...]) -> None:
+        """Put a LoRA into those of the modules that do not have it yet."""
+        if name not in self._loaded:
+            self._make_room()
+            self._loaded[name] = self._guard(name, functools.partial(self._read, name))
+        self._loaded.move_to_end(name)
+        missing = [part for part in parts if (name, part) not in self._inside]
+        for part in missing:
+            self._guard(name, functools.partial(self._put, self._loaded[name], part))
+            self._inside.add((name, part))
+            # Loading makes it active, whoever's turn it is.
+            self.activate(part, self._active.get(part, ()))
+        if missing and not self._is_anywhere(name, parts):
+            raise self._misfit(name)
+
+    def _read(self, name: str) -> _Lora:
+        path = self._files[name]
+        tensors, alphas, metadata = self._pipeline.lora_state_dict(
+            str(path.parent),
+            weight_name=path.name,
+            use_safetensors=True,
+            local_files_only=True,
+            unet_config=self._pipeline.unet.config,
+            return_lora_metadata=True,
+        )
+        return _Lora(name, tensors, alphas, metadata)
+
+    def _put(self, lora: _Lora, part: str) -> None:
+        options: dict[str, Any] = {
+            "network_alphas": lora.alphas,
+            "adapter_name": lora.name,
+            "metadata": lora.metadata,
+        }
+        module, pipeline = self._module(part), self._pipeline
+        if part in ENCODERS:
+            if any(key.startswith(f"{part}.") for key in lora.tensors):
+                pipeline.load_lora_into_text_encoder(
+                    lora.tensors, text_encoder=module, prefix=part, **options
+                )
+        elif any(key.startswith("unet.") for key in lora.tensors):
+            pipeline.load_lora_into_unet(lora.tensors, unet=module, **options)
+
+    def _guard(self, name: str, load: Callable[[], Any]) -> Any:
+        """Take a LoRA out again that fails to load."""
+        try:
+            # Tensors made in inference mode could not be switched outside of it.
+            with torch.inference_mode(mode=False):
+                return load()
+        except torch.OutOfMemoryError:
+            self._remove(name)
+            raise
+        except (RuntimeError, ValueError, KeyError, TypeError, AttributeError, IndexError) as error:
+            log.warning("LoRA %s does not fit: %s", self._files[name], error)
+            raise self._misfit(name) from error
+
+    def _misfit(self, name: str) -> PaintError:
+        self._remove(name)
+        return PaintError(
+            f"The LoRA {self._files[name].stem} does not fit this model: it is made for another."
+        )
+
+    def _is_anywhere(self, name: str, parts: tuple[str, ...]) -> bool:
+        return any(
+            name in getattr(layer, "scaling", {})
+            for part in parts
+            for layer in self._module(part).modules()
+            if isinstance(layer, BaseTunerLayer)
+        )
+
+    def _make_room(self) -> None:
+        """Take out the LoRAs longest unused, if there are many, but none that a job holds."""
+        unused = [name for name in self._loaded if not self._holders[name]]
+        for name in unused[: max(0, len(self._loaded) + 1 - MOST_LOADED)]:
+            self._remove(name)
+
+    def _remove(self, name: str) -> None:
+        self._loaded.pop(name, None)
+        for part in {part for _, part in self._inside} | {"unet", *ENCODERS}:
+            module = getattr(self._pipeline, part, None) if part != TILE_UNET else None
+            module = self._module(part) if part == TILE_UNET else module
+            if module is not None:
+                delete_adapter_layers(module, name)
+                self.activate(part, self._active.get(part, ()))
+            self._inside.discard((name, part))

@@ -1,0 +1,31 @@
+"""What a model can do: read from its configuration files, before any weight is loaded."""
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ModelCard:
+    """One model as the bot sees it; plain values, known without torch.
+
+    `width` and `height` are the size of a tile it was trained for, in pixels. Tiles are delivered
+    `delivery_scale` times larger than they are painted (1 for models that paint large).
+    """
+
+    name: str
+    title: str
+    family: str
+    """`embedded`, `sd1`, `sd2`, `sdxl`, or `other` for what runs with diffusers' own defaults."""
+    width: int
+    height: int
+    default_steps: int
+    default_guidance: float
+    max_steps: int = 100
+    max_guidance: float = 30.0
+    max_side: int = 2048
+    size_multiple: int = 8
+    delivery_scale: int = 1
+    untrained: bool = False
+    samplers: tuple[str, ...] = ()
+    """What `Request.sampler` may be; the names of `engine.samplers`."""
+    honours: frozenset[str] = frozenset()
+    """What it can do beyond painting a prompt, of `engine.honours.EVERYTHING`."""

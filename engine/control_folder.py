@@ -1,0 +1,38 @@
+"""The operator's folder of ControlNets: which there are, and where; no torch."""
+
+import difflib
+from pathlib import Path
+
+from engine.errors import ModelError, PaintError
+from engine.files import check_weights, read_json
+
+
+class ControlFolder:
+    """Folders as diffusers saves ControlNets; a name with `canny` or `scribble` in it tells how
+    its control picture is made from a photograph."""
+
+    def __init__(self, folder: Path | None) -> None:
+        self._folder = folder
+
+    def names(self) -> tuple[str, ...]:
+        """Name all ControlNets there are."""
+        if self._folder is None:
+            return ()
+        found = sorted(self._folder.glob("*/config.json"))
+        kinds = ((path.parent.name, read_json(path).get("_class_name")) for path in found)
+        return tuple(name for name, kind in kinds if kind == "ControlNetModel")
+
+    def find(self, name: str) -> Path:
+        """Return the folder of a ControlNet; a `PaintError` names those that are near."""
+        names = {known.lower(): known for known in self.names()}
+        if self._folder is None or name.lower() not in names:
+            near = difflib.get_close_matches(name.lower(), names, 3, 0.5) or list(names)[:3]
+            there = ", ".join(names[key] for key in near)
+            tail = f"; there is {there}" if there else ", and no other either"
+            raise PaintError(f"There is no ControlNet {name} here{tail}.")
+        path = self._folder / names[name.lower()]
+        try:
+            check_weights(path)
+        except ModelError as error:
+            raise PaintError(f"The files of the ControlNet {path.name} are damaged.") from error
+        return path

@@ -1,0 +1,222 @@
+"""The engine's asyncio face: one thread paints, the event loop never waits for it."""
+
+import asyncio
+import contextlib
+import logging
+import queue
+import threading
+from collections.abc import AsyncGenerator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from engine.card import ModelCard
+from engine.cards import read_card
+from engine.errors import ModelError
+from engine.events import Cancelled, Event, Failed
+from engine.policy import Lane
+from engine.quiet import hush
+from engine.request import Request
+from engine.source import Kind, find_source
+from engine.ticket import END, Ticket
+
+if TYPE_CHECKING:
+    from engine.worker import Worker
+
+log = logging.getLogger(__name__)
+
+ROOM = 32
+"""Jobs that wait inside cost little, and to paint them together the engine needs a choice."""
+STEP_PATIENCE_S = 30.0
+"""How long closing waits for a step that is under way."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EngineOptions:
+    """What the operator decides: the model, its device, and how many threads torch may use.
+
+    `model` is empty for the embedded one, else a diffusers repository, folder or .safetensors
+    file, whose configuration is the diffusers folder `model_config`. `threads` None leaves
+    torch's own choice. With `exact`, a picture is the same bit for bit whatever is painted beside
+    it, which is slower.
+    """
+
+    model: str = ""
+    model_config: Path | None = None
+    device: str = "auto"
+    threads: int | None = None
+    exact: bool = False
+    preview_interval_s: float = 1.0
+
+
+@dataclass(frozen=True, slots=True)
+class Stats:
+    """How the engine stands. `room` is how many jobs are worth having inside, all together.
+
+    `loading` is a sentence while a model loads, `failed` one when it cannot be loaded at all.
+    """
+
+    running: int
+    waiting: int
+    room: int
+    loading: str | None
+    failed: str | None
+    seconds_per_cost: float | None
+
+
+class Engine:
+    """Paints requests with one model. Jobs are taken at once and share its forwards.
+
+    Raises `ModelError` when made for what configuration files alone tell.
+    """
+
+    def __init__(self, options: EngineOptions) -> None:
+        self._options = options
+        self._source = find_source(options.model, options.model_config)
+        self._card = read_card(self._source)
+        fetching = self._source.kind is Kind.HUB and self._source.folder is None
+        self._loading: str | None = f"{'fetching' if fetching else 'loading'} {self._card.name}"
+        self._failed: str | None = None
+        self._worker: Worker | None = None
+        self._inbox: queue.SimpleQueue[Ticket | None] = queue.SimpleQueue()
+        self._inside: dict[Ticket, asyncio.Queue[Event]] = {}
+        self._idle = asyncio.Event()
+        self._idle.set()
+        self._is_draining = False
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._pool = ThreadPoolExecutor(2, thread_name_prefix="easel-encode")
+        self._thread = threading.Thread(target=self._run, name="easel-engine", daemon=True)
+
+    def models(self) -> tuple[ModelCard, ...]:
+        """Describe the models there are; the first is the default."""
+        return (self._card,)
+
+    async def start(self) -> None:
+        """Start the thread, which loads the model; jobs can be submitted meanwhile."""
+        self._loop = asyncio.get_running_loop()
+        self._thread.start()
+
+    def submit(
+        self, job_id: int, request: Request, *, lane: str = "fast", share: str = ""
+    ) -> AsyncGenerator[Event, None]:
+        """Take a job; its events end after exactly one of Painted, Failed or Cancelled.
+
+        `lane` is turbo, fast or relax; jobs of one `share` (a painter) share their part of the
+        engine. A consumer that stops listening (closes the generator) cancels the job.
+        """
+        self._loop = asyncio.get_running_loop()
+        ticket = Ticket(job_id, request, self._post, Lane[lane.upper()], share)
+        events: asyncio.Queue[Event] = asyncio.Queue()
+        self._inside[ticket] = events
+        self._idle.clear()
+        if self._is_draining:
+            ticket.end(Failed("The bot is stopping; this is painted after it starts again.", True))
+        else:
+            self._inbox.put(ticket)
+        return self._follow(ticket, events)
+
+    def cancel(self, job_id: int) -> None:
+        """Stop a job within one step; from any thread, as often as one likes."""
+        for ticket in list(self._inside):
+            if ticket.job_id == job_id:
+                ticket.cancel()
+
+    def stats(self) -> Stats:
+        """Count the jobs inside and say how the model is."""
+        tickets = list(self._inside)
+        running = sum(ticket.is_running for ticket in tickets)
+        return Stats(
+            running=running,
+            waiting=len(tickets) - running,
+            room=ROOM,
+            loading=self._loading,
+            failed=self._failed,
+            seconds_per_cost=self._worker.seconds_per_cost if self._worker else None,
+        )
+
+    async def drain(self, timeout_s: float) -> None:
+        """Take nothing new, wait for the jobs inside, then cancel what is left of them."""
+        self._is_draining = True
+        if await self._until_idle(timeout_s):
+            return
+        for ticket in list(self._inside):
+            ticket.cancel()
+        if not await self._until_idle(STEP_PATIENCE_S):
+            for ticket in list(self._inside):
+                ticket.end(Cancelled())
+            await self._idle.wait()
+
+    async def close(self) -> None:
+        """Cancel what is inside and end the thread."""
+        await self.drain(0)
+        self._inbox.put(None)
+        if self._thread.is_alive():
+            # A model still loading cannot be interrupted: the thread is a daemon and left behind.
+            await asyncio.to_thread(self._thread.join, 1.0 if self._loading else STEP_PATIENCE_S)
+        self._pool.shutdown(wait=False)
+
+    async def _follow(
+        self, ticket: Ticket, events: asyncio.Queue[Event]
+    ) -> AsyncGenerator[Event, None]:
+        try:
+            while True:
+                event = await events.get()
+                yield event
+                if isinstance(event, END):
+                    return
+        finally:
+            ticket.cancel()
+
+    def _post(self, ticket: Ticket, event: Event) -> None:
+        """Hand an event from any thread to the loop; after the loop's end nobody listens."""
+        if self._loop is not None:
+            with contextlib.suppress(RuntimeError):
+                self._loop.call_soon_threadsafe(self._receive, ticket, event)
+
+    def _receive(self, ticket: Ticket, event: Event) -> None:
+        self._inside[ticket].put_nowait(event)
+        if isinstance(event, END):
+            del self._inside[ticket]
+            if not self._inside:
+                self._idle.set()
+
+    async def _until_idle(self, timeout_s: float) -> bool:
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(timeout_s):
+                await self._idle.wait()
+        return not self._inside
+
+    def _run(self) -> None:
+        """The engine's thread: load, then paint until told to stop."""
+        try:
+            self._worker = self._open()
+            self._card = self._worker.model.card
+        except (ModelError, ImportError) as error:
+            self._failed = str(error)
+            log.error("%s", error)
+        self._loading = None
+        self._serve()
+
+    def _open(self) -> "Worker":
+        # torch, diffusers and transformers are imported here, in this thread, and nowhere else.
+        hush()
+        import torch
+
+        from engine.models import open_model
+        from engine.worker import Worker
+
+        if self._options.threads is not None:
+            torch.set_num_threads(self._options.threads)
+        model = open_model(self._source, self._options.device)
+        log.info("painting with %s", model.card.name)
+        options = self._options
+        return Worker(model, self._pool, options.preview_interval_s, exact=options.exact)
+
+    def _serve(self) -> None:
+        """Paint until told to stop; without a model, say so."""
+        if self._worker is not None:
+            self._worker.serve(self._inbox)
+            return
+        while (ticket := self._inbox.get()) is not None:
+            ticket.end(Failed(self._failed or "There is no model to paint with."))

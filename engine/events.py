@@ -1,0 +1,47 @@
+"""What happened to a job, in the order the engine says it; the last one ends the job."""
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """`step` of `steps` denoising steps are done (0 when the painting starts)."""
+
+    step: int
+    steps: int
+
+
+@dataclass(frozen=True, slots=True)
+class Preview:
+    """The grid as it looks so far: a small JPEG."""
+
+    image: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Painted:
+    """Done: one PNG per tile, with its seed; `seconds` is the time the painting took."""
+
+    pictures: tuple[bytes, ...]
+    seeds: tuple[int, ...]
+    seconds: float
+
+
+@dataclass(frozen=True, slots=True)
+class Failed:
+    """It could not be painted; `sentence` may be shown to the painter.
+
+    `retry` says that the same request may succeed later (the engine went away under it).
+    """
+
+    sentence: str
+    retry: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Cancelled:
+    """It was stopped on request; nothing more of it is computed."""
+
+
+Event = Progress | Preview | Painted | Failed | Cancelled
+"""Every job ends with exactly one of Painted, Failed or Cancelled."""

@@ -1,0 +1,105 @@
+"""What a model's files say before any of them is loaded: configurations and safetensors headers.
+
+Reads JSON only; pickles and code that a model brings along are refused here, never opened.
+"""
+
+import json
+from pathlib import Path
+from typing import Any
+
+from engine.errors import ModelError
+
+PICKLES = (".ckpt", ".pt", ".pth", ".bin", ".pkl", ".msgpack", ".h5")
+UNUSED = {"safety_checker", "feature_extractor"}
+"""Parts of a pipeline that Easel never loads."""
+LARGEST_HEADER = 100_000_000
+
+
+def read_json(path: Path) -> dict[str, Any]:
+    """Read one JSON object; an absent file is an empty one."""
+    try:
+        found = json.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        return {}
+    except (OSError, ValueError) as error:
+        raise ModelError(f"{path} is not a readable JSON file: {error}.") from error
+    if not isinstance(found, dict):
+        raise ModelError(f"{path} should hold one JSON object.")
+    return found
+
+
+def read_header(path: Path) -> dict[str, Any]:
+    """Return the header of a safetensors file: name → dtype, shape, offsets.
+
+    A file that is cut short or no safetensors file at all is a `ModelError` with its name.
+    """
+    size = path.stat().st_size
+    with path.open("rb") as file:
+        length = int.from_bytes(file.read(8), "little")
+        if size < 8 or not 2 <= length <= LARGEST_HEADER:
+            raise ModelError(f"{path} is not a safetensors file.")
+        if 8 + length > size:
+            raise ModelError(f"{path} is cut short: download it again.")
+        try:
+            header: dict[str, Any] = json.loads(file.read(length))
+            ends = [row["data_offsets"][1] for name, row in header.items() if name[:2] != "__"]
+        except (ValueError, TypeError, KeyError, IndexError, AttributeError) as error:
+            raise ModelError(f"{path} is not a safetensors file.") from error
+    expected = 8 + length + max(ends, default=0)
+    if size != expected:
+        raise ModelError(
+            f"{path} is cut short or damaged ({size} bytes, should be {expected}): "
+            "download it again."
+        )
+    return header
+
+
+def check_folder(folder: Path) -> None:
+    """Refuse a diffusers folder that is incomplete, damaged, pickled or wants its own code run."""
+    index = read_json(folder / "model_index.json")
+    if not index:
+        raise ModelError(
+            f"{folder} has no model_index.json: a diffusers folder has one beside its parts."
+        )
+    if not isinstance(index.get("_class_name"), str):
+        raise ModelError(f"{folder} wants to run code of its own, which Easel never does.")
+    for name, part in index.items():
+        if name in UNUSED or not isinstance(part, list) or len(part) != 2 or part[0] is None:
+            continue
+        if (folder / name / f"{part[0]}.py").exists():
+            raise ModelError(f"{folder / name} brings code of its own, which Easel never runs.")
+        if (folder / name / "config.json").exists():
+            check_weights(folder / name)
+
+
+def check_weights(part: Path) -> None:
+    """Refuse a model's folder without whole safetensors files."""
+    tensors = sorted(part.glob("*.safetensors"))
+    for path in tensors:
+        read_header(path)
+    if tensors:
+        return
+    pickles = [path.name for path in sorted(part.iterdir()) if path.suffix in PICKLES]
+    if pickles:
+        raise ModelError(
+            f"{part / pickles[0]} is a pickle, which can run code when opened; "
+            "Easel opens .safetensors files only."
+        )
+    raise ModelError(f"{part} has a configuration but no .safetensors file with the weights.")
+
+
+def has_weights(folder: Path) -> bool:
+    """Tell whether every part of a diffusers folder that needs weights has a file of them."""
+    index = read_json(folder / "model_index.json")
+    parts = [folder / name for name in index if (folder / name / "config.json").exists()]
+    return bool(parts) and all(any(part.glob("*.safetensors")) for part in parts)
+
+
+def guess_family(path: Path) -> str:
+    """Tell a single-file checkpoint's family by the shapes in its header."""
+    header = read_header(path)
+    if any(name.startswith("conditioner.embedders.1.") for name in header):
+        return "sdxl"
+    key = "model.diffusion_model.input_blocks.1.1.transformer_blocks.0.attn2.to_k.weight"
+    width = header.get(key, {}).get("shape", [0])[-1]
+    return {768: "sd1", 1024: "sd2"}.get(width, "other")

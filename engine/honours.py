@@ -1,0 +1,59 @@
+"""What a request asks of a model beyond painting a prompt, and whether the model can; no torch."""
+
+from engine.card import ModelCard
+from engine.request import Request
+
+UNET_FAMILIES = frozenset({"embedded", "sd1", "sd2", "sdxl"})
+EVERYTHING = frozenset(
+    {
+        "negative_prompt",
+        "image",
+        "inpaint",
+        "outpaint",
+        "tile",
+        "stop",
+        "lora",
+        "sampler",
+        "prompt_weights",
+        "control",
+    }
+)
+AT_LEAST = frozenset({"image", "negative_prompt"})
+"""What is believed of a model of another family until it is open."""
+WORDS = {
+    "image": "start from a picture",
+    "inpaint": "paint anew a part of a picture",
+    "outpaint": "paint around a picture",
+    "tile": "paint seamless tiles",
+    "stop": "stop early",
+    "lora": "take LoRAs",
+    "control": "be led by a control picture",
+    "sampler": "paint by another sampler than its own",
+}
+"""How to say that it cannot; what is not here (weights of words) is left out without a word."""
+
+
+def wanted(request: Request) -> frozenset[str]:
+    """Name what the request needs of a model, in the words of `ModelCard.honours`."""
+    needs = {
+        "image": request.image is not None and not (request.mask or request.margins),
+        "inpaint": request.mask is not None,
+        "outpaint": request.margins is not None,
+        "tile": request.tile,
+        "stop": request.stop < 1,
+        "lora": bool(request.loras),
+        "sampler": bool(request.sampler),
+        "control": request.control is not None,
+    }
+    return frozenset(name for name, is_needed in needs.items() if is_needed)
+
+
+def refusal(card: ModelCard, request: Request) -> str | None:
+    """Say in a sentence what the model cannot do of a request, or None if it can do all."""
+    missing = sorted(wanted(request) - card.honours)
+    if missing:
+        return f"The model {card.name} cannot {WORDS[missing[0]]}."
+    if request.sampler and request.sampler not in card.samplers:
+        offered = ", ".join(card.samplers)
+        return f"The model {card.name} cannot paint by {request.sampler}; it can by {offered}."
+    return None

@@ -1,0 +1,130 @@
+"""How many rows a forward is worth: measured as it runs, so that it fits any device.
+
+Up to the knee more rows cost little more time; beyond it they only make everybody wait longer.
+"""
+
+from bisect import bisect_left
+from collections.abc import Hashable
+
+BUCKETS = (1, 2, 4, 8, 12, 16, 24, 32, 48, 64)
+GAIN = 1.05
+"""A larger bucket is worth it if it gives this many times the rows per second."""
+FRESH = 0.2
+"""Weight of a new measurement in the moving average …"""
+SLOWER = 0.1
+"""… if it is slower than that: whatever else the machine does only ever makes a forward slower."""
+EXPLORE_EVERY = 64
+"""So often a forward may be one or two buckets larger than the cap: the machine may change."""
+EXPLORE_EARLY = 16
+LEARNING = 256
+"""Forwards during which that is done more often."""
+COMPANY = 2.5
+"""No job's forward takes more than so many times what it takes alone because others joined it."""
+FIRST_CAP = 8
+"""Before anything is measured: one grid of four with guidance."""
+
+SHORTEST_S = 1e-7
+"""What a clock that did not move is taken for."""
+
+
+class Knee:
+    """The times t(rows) of each kind of call and the row caps that follow from them.
+
+    `kind` is whatever tells calls of different cost apart: site, dtype and shape of a row.
+    """
+
+    def __init__(self) -> None:
+        self._curves: dict[Hashable, _Curve] = {}
+
+    def observe(self, kind: Hashable, rows: int, seconds: float) -> None:
+        """Take in that a forward of `rows` rows took `seconds`."""
+        self._curves.setdefault(kind, _Curve()).observe(rows, seconds)
+
+    def cap(self, kind: Hashable, rows: int = FIRST_CAP) -> int:
+        """Return the most rows of a forward that is led by a call of this kind with `rows`."""
+        curve = self._curves.get(kind)
+        return curve.cap(rows) if curve else FIRST_CAP
+
+    def seconds_per_row(self, kind: Hashable) -> float:
+        """Return what a row costs in the forwards seen of late; 0 before the first."""
+        curve = self._curves.get(kind)
+        return curve.seconds_per_row if curve else 0.0
+
+
+class _Curve:
+    """t(rows) of one kind of call, as moving averages in seconds at the row counts seen."""
+
+    def __init__(self) -> None:
+        self._seconds: dict[int, float] = {}
+        self._rows: list[int] = []
+        self._forwards = 0
+        self._cap = FIRST_CAP
+        self.seconds_per_row = 0.0
+
+    def observe(self, rows: int, seconds: float) -> None:
+        seconds = max(seconds, SHORTEST_S)
+        known = self._seconds.get(rows)
+        if known is None:
+            self._rows.insert(bisect_left(self._rows, rows), rows)
+        weight = 1.0 if known is None else SLOWER if seconds > known else FRESH
+        self._seconds[rows] = (known or 0.0) + weight * (seconds - (known or 0.0))
+        per_row = seconds / rows
+        self.seconds_per_row += (FRESH if self._forwards else 1.0) * (
+            per_row - self.seconds_per_row
+        )
+        self._forwards += 1
+        self._cap = self._knee()
+
+    def cap(self, rows: int) -> int:
+        return min(self._worthwhile(), self._bearable(rows))
+
+    def _bearable(self, rows: int) -> int:
+        """Return the largest bucket that takes not much longer than `rows` do alone."""
+        known = min(max(rows, self._rows[0]), self._rows[-1])
+        most, fits = COMPANY * self._at(known), rows
+        for bucket in BUCKETS:
+            if bucket > self._rows[-1]:
+                return BUCKETS[-1]
+            if bucket > rows and self._at(bucket) > most:
+                break
+            fits = max(fits, bucket)
+        return fits
+
+    def _worthwhile(self) -> int:
+        every = EXPLORE_EVERY if self._forwards > LEARNING else EXPLORE_EARLY
+        if self._forwards % every != every - 1:
+            return self._cap
+        larger = _next_bucket(self._cap)
+        return larger if self._forwards // every % 2 else _next_bucket(larger)
+
+    def _knee(self) -> int:
+        """Return the smallest bucket that gives nearly the most rows per second seen.
+
+        While the largest one seen gives clearly the most, it is the next larger one.
+        """
+        rates = {
+            bucket: bucket / self._at(bucket)
+            for bucket in BUCKETS
+            if self._rows[0] <= bucket <= self._rows[-1]
+        }
+        if not rates:
+            return _next_bucket(self._rows[-1])
+        *smaller, top = rates.values()
+        if not smaller or top > GAIN * max(smaller):
+            return _next_bucket(self._rows[-1])
+        best = max(rates.values())
+        return next(bucket for bucket, rate in rates.items() if GAIN * rate >= best)
+
+    def _at(self, rows: int) -> float:
+        """Return t(rows) in seconds, straight between the two nearest row counts measured."""
+        above = bisect_left(self._rows, rows)
+        high = self._rows[above]
+        if high == rows or above == 0:
+            return self._seconds[high] * rows / high if above == 0 else self._seconds[high]
+        low = self._rows[above - 1]
+        part = (rows - low) / (high - low)
+        return self._seconds[low] + part * (self._seconds[high] - self._seconds[low])
+
+
+def _next_bucket(rows: int) -> int:
+    return next((bucket for bucket in BUCKETS if bucket > rows), BUCKETS[-1])

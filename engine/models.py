@@ -1,0 +1,306 @@
+"""Opening a model: a source becomes diffusers pipelines on a device. Safetensors only."""
+
+import copy
+import inspect
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+import torch
+from diffusers import (
+    AutoPipelineForImage2Image,
+    AutoPipelineForInpainting,
+    AutoPipelineForText2Image,
+    DPMSolverMultistepScheduler,
+    StableDiffusionPipeline,
+    StableDiffusionXLPipeline,
+)
+
+from engine.adapters import Adapters
+from engine.card import ModelCard
+from engine.cards import read_card
+from engine.control_folder import ControlFolder
+from engine.controls import Controls
+from engine.device import choose_device, choose_dtype
+from engine.embeddings import PromptCache
+from engine.errors import ModelError, PaintError
+from engine.facade import Denoiser, JobVae
+from engine.files import check_folder, read_header, read_json
+from engine.honours import EVERYTHING, UNET_FAMILIES
+from engine.latents import LatentCache
+from engine.loras import LoraFolder
+from engine.preview import Previewer
+from engine.request import Request
+from engine.samplers import fit_steps, make_scheduler
+from engine.source import Kind, Source, look_in_cache
+from engine.twins import Twins
+from engine.untrained import make_untrained
+
+UNCHECKED = {"safety_checker": None, "feature_extractor": None, "requires_safety_checker": False}
+TRAILING = re.compile("turbo|lightning|hyper|dmd2")
+"""Few-step models were distilled on the last steps of a schedule, not the first."""
+
+
+@dataclass(frozen=True, slots=True)
+class Model:
+    """An open model: its pipelines are shared, so each job paints with a view of its own."""
+
+    card: ModelCard
+    text_to_image: Any
+    image_to_image: Any | None
+    previewer: Previewer
+    inpainting: Any | None
+    twins: Twins
+    adapters: Adapters
+    controls: Controls
+    prompts: PromptCache = field(default_factory=PromptCache)
+    latents: LatentCache = field(default_factory=LatentCache)
+
+    def view(self, request: Request) -> Any:
+        """Give one job its own pipeline object and scheduler over the same weights."""
+        base = self.text_to_image
+        if request.image is not None:
+            is_whole = request.mask is None and request.margins is None
+            base = self.image_to_image if is_whole else self.inpainting
+        if base is None:
+            raise PaintError(f"The model {self.card.name} cannot start from a picture.")
+        is_masked = base is self.inpainting
+        if request.control is not None:
+            base = self.controls.join(base, request.control_kind)
+        view = copy.copy(base)
+        if request.sampler:
+            scheduler = make_scheduler(request.sampler, base.scheduler)
+        else:
+            scheduler = copy.deepcopy(base.scheduler)
+        view.scheduler = fit_steps(scheduler, request.num_inference_steps)
+        if not is_masked and wants_mask(view):
+            raise PaintError(
+                f"The model {self.card.name} only paints anew what a mask or margins leave free: "
+                "it needs a picture with one of them."
+            )
+        # why vars: a pipeline writes down the class of each part that is set, and these have none
+        parts = vars(view)
+        if request.tile:
+            parts |= self.twins.tiled
+        if parts.get("vae") is not None:
+            parts["vae"] = JobVae(parts["vae"])
+        if is_masked and is_plain_unet(view):
+            parts["unet"] = Denoiser(parts["unet"])
+        return view
+
+
+def is_plain_unet(pipeline: Any) -> bool:
+    """Tell whether the pipeline has a U-Net that takes latents alone, without a mask."""
+    unet, vae = getattr(pipeline, "unet", None), getattr(pipeline, "vae", None)
+    if unet is None or vae is None:
+        return False
+    return bool(unet.config.in_channels == vae.config.latent_channels)
+
+
+def wants_mask(pipeline: Any) -> bool:
+    """Tell whether the pipeline's U-Net is one made for inpainting: it sees the mask as well."""
+    unet = getattr(pipeline, "unet", None)
+    return unet is not None and unet.config.in_channels == 9
+
+
+def open_model(
+    source: Source, device_name: str, loras: Path | None = None, controls: Path | None = None
+) -> Model:
+    """Load the model's weights onto the device; a `ModelError` says what is in the way.
+
+    `loras` is the operator's folder of LoRAs, `controls` that of ControlNets.
+    """
+    device = choose_device(device_name)
+    try:
+        return _open(source, device, LoraFolder(loras), ControlFolder(controls))
+    except ModelError:
+        raise
+    except Exception as error:
+        # why: broken files fail anywhere in diffusers, and the operator needs one sentence
+        raise _explain(source, error) from error
+
+
+def _open(
+    source: Source, device: torch.device, loras: LoraFolder, controls: ControlFolder
+) -> Model:
+    pipeline = _load(source, choose_dtype(device))
+    if source.kind is Kind.HUB:
+        source = look_in_cache(source)
+    return equip(pipeline, read_card(source), device, loras, controls)
+
+
+def equip(
+    pipeline: Any,
+    card: ModelCard,
+    device: torch.device,
+    loras: LoraFolder,
+    controls: ControlFolder,
+) -> Model:
+    """Make a model of a pipeline: on its device, with all that jobs may ask for."""
+    dtype = choose_dtype(device)
+    _prepare(pipeline, card, device)
+    image_to_image = _derive(AutoPipelineForImage2Image, pipeline, dtype)
+    inpainting = _derive(AutoPipelineForInpainting, pipeline, dtype)
+    card = replace(card, honours=_honours(card, pipeline, image_to_image, inpainting))
+    previewer = Previewer(getattr(pipeline, "vae", None))
+    twins = Twins(pipeline)
+    adapters = Adapters(pipeline, twins, loras)
+    return Model(
+        card,
+        pipeline,
+        image_to_image,
+        previewer,
+        inpainting,
+        twins,
+        adapters,
+        Controls(pipeline, controls),
+    )
+
+
+def _derive(kind: Any, pipeline: Any, dtype: torch.dtype) -> Any | None:
+    """Make the pipeline of another kind over the same parts, if there is one."""
+    try:
+        derived = kind.from_pipe(pipeline, dtype=dtype)
+    except ValueError:
+        return None
+    derived.set_progress_bar_config(disable=True)
+    return derived
+
+
+def _honours(
+    card: ModelCard, pipeline: Any, image_to_image: Any, inpainting: Any
+) -> frozenset[str]:
+    """What the opened model can do beyond painting a prompt."""
+    if card.family in UNET_FAMILIES:
+        return EVERYTHING
+    can = {
+        "negative_prompt": "negative_prompt" in inspect.signature(pipeline.__call__).parameters,
+        "image": image_to_image is not None,
+        "inpaint": inpainting is not None,
+        "outpaint": inpainting is not None,
+        "stop": hasattr(type(pipeline), "interrupt"),
+        "sampler": bool(card.samplers),
+    }
+    return frozenset(name for name, is_so in can.items() if is_so)
+
+
+def _load(source: Source, dtype: torch.dtype) -> Any:
+    if source.kind is Kind.EMBEDDED and not source.has_weights:
+        return make_untrained(source.folder)
+    if source.kind is Kind.FILE:
+        return _load_file(source, dtype)
+    if source.kind is Kind.HUB:
+        return _load_repository(source.model, dtype)
+    folder = source.folder
+    if folder is None:
+        raise ModelError(f"{source.name} has no folder to load from.")
+    names = (path.name for path in folder.rglob("*.safetensors"))
+    variant = _variant(names, dtype)
+    if source.kind is Kind.EMBEDDED:
+        return StableDiffusionPipeline.from_pretrained(
+            folder, dtype=dtype, use_safetensors=True, local_files_only=True, **UNCHECKED
+        )
+    return AutoPipelineForText2Image.from_pretrained(
+        folder,
+        dtype=dtype,
+        variant=variant,
+        use_safetensors=True,
+        local_files_only=True,
+        **_without_checker(folder),
+    )
+
+
+def _load_repository(repository: str, dtype: torch.dtype) -> Any:
+    """Take a repository of the hub: its small files first, so that mistakes show early."""
+    from huggingface_hub import snapshot_download
+
+    folder = Path(snapshot_download(repository, allow_patterns=["*.json", "*/*.json"]))
+    if not isinstance(read_json(folder / "model_index.json").get("_class_name"), str):
+        raise ModelError(f"{repository} is not a diffusers repository (no model_index.json).")
+    return AutoPipelineForText2Image.from_pretrained(
+        repository,
+        dtype=dtype,
+        variant=_variant(_repository_files(repository, folder), dtype),
+        use_safetensors=True,
+        **_without_checker(folder),
+    )
+
+
+def _repository_files(repository: str, folder: Path) -> list[str]:
+    from huggingface_hub import HfApi
+    from huggingface_hub.errors import HfHubHTTPError, OfflineModeIsEnabled
+
+    try:
+        return list(HfApi().list_repo_files(repository))
+    except (OfflineModeIsEnabled, HfHubHTTPError, OSError):
+        return [path.name for path in folder.rglob("*.safetensors")]
+
+
+def _variant(names: Iterable[str], dtype: torch.dtype) -> str | None:
+    """Prefer fp16 files where half precision is painted anyway, or where there are no others."""
+    weights = [name for name in names if name.endswith(".safetensors") and "lora" not in name]
+    half = [name for name in weights if ".fp16." in name]
+    wanted = dtype != torch.float32 or len(half) == len(weights)
+    return "fp16" if half and wanted else None
+
+
+def _without_checker(folder: Path) -> dict[str, Any]:
+    return UNCHECKED if "safety_checker" in read_json(folder / "model_index.json") else {}
+
+
+def _load_file(source: Source, dtype: torch.dtype) -> Any:
+    is_xl = read_card(source).family == "sdxl"
+    kind = StableDiffusionXLPipeline if is_xl else StableDiffusionPipeline
+    options: dict[str, Any] = {} if is_xl else dict(UNCHECKED)
+    if source.folder is not None:
+        options |= {"config": str(source.folder), "local_files_only": True}
+    return kind.from_single_file(source.model, dtype=dtype, **options)
+
+
+def _prepare(pipeline: Any, card: ModelCard, device: torch.device) -> None:
+    pipeline.to(device)
+    pipeline.set_progress_bar_config(disable=True)
+    vae = getattr(pipeline, "vae", None)
+    if vae is not None and vae.dtype == torch.bfloat16 and vae.config.get("force_upcast"):
+        # why: it is for float16's range alone, and would change the VAE's type under other jobs
+        vae.register_to_config(force_upcast=False)
+    scheduler = pipeline.scheduler
+    name = type(scheduler).__name__
+    if name == "PNDMScheduler":
+        # why: it paints one step more than asked, and DPM++ needs half as many for the same
+        pipeline.scheduler = DPMSolverMultistepScheduler.from_config(scheduler.config)
+    elif TRAILING.search(card.name) and name.startswith("Euler"):
+        trailing = type(scheduler).from_config(scheduler.config, timestep_spacing="trailing")
+        pipeline.scheduler = trailing
+
+
+def _explain(source: Source, error: Exception) -> ModelError:
+    """Say in one sentence why a model would not open, naming the file if a file is to blame."""
+    first = next(iter(str(error).strip().splitlines()), type(error).__name__)[:300]
+    if isinstance(error, (torch.OutOfMemoryError, MemoryError)):
+        return ModelError(f"{source.model} is too large for this machine's memory: {first}")
+    if source.kind is Kind.HUB:
+        found = look_in_cache(source).folder
+        if found is None:
+            return ModelError(
+                f"{source.model} is not on this machine and could not be fetched from the hub "
+                f"({first}): connect to the network once, check the name and your access to it, "
+                "or set MODEL to a local diffusers folder."
+            )
+        return ModelError(f"{source.model} could not be opened: {first}")
+    try:
+        if source.kind is Kind.FILE:
+            read_header(Path(source.model))
+        elif source.folder is not None:
+            check_folder(source.folder)
+    except ModelError as found_error:
+        return found_error
+    if source.kind is Kind.FILE and source.folder is None:
+        return ModelError(
+            f"{source.model} needs its configuration, which could not be fetched from the hub: "
+            "connect to the network once, or set MODEL_CONFIG to a local diffusers folder "
+            f"of the same kind of model. ({first})"
+        )
+    return ModelError(f"{source.model} could not be opened: {first}")

@@ -1,0 +1,122 @@
+"""Request → the diffusers call that paints it; the pipelines themselves stay unchanged."""
+
+import inspect
+import itertools
+import math
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from engine.adapters import State
+from engine.embeddings import embed_prompts
+from engine.errors import PaintError
+from engine.facade import JobVae
+from engine.honours import refusal
+from engine.models import Model
+from engine.pictures import Scene, open_control, open_picture, open_scene
+from engine.request import Request
+from engine.steps import OnStep, stop_after, watch_steps
+
+
+def paint(model: Model, request: Request, on_step: OnStep) -> torch.Tensor:
+    """Paint the request; pictures as floats in 0..1, (pictures, 3, height, width)."""
+    if sentence := refusal(model.card, request):
+        raise PaintError(sentence)
+    scene = open_scene(request) if request.mask or request.margins else None
+    view = model.view(request)
+    if request.stop < 1:
+        stop_after(view, request.steps_to_run)
+    watch_steps(view.scheduler, on_step)
+    with torch.inference_mode(), model.adapters.hold(request) as state:
+        arguments = call_arguments(view, request, scene)
+        vae = getattr(view, "vae", None)
+        if request.image is not None and scene is None and isinstance(vae, JobVae):
+            vae.start = model.latents.find(arguments["image"])
+        arguments |= _prompt_arguments(model, view, request, state)
+        pictures: torch.Tensor = view(**arguments).images
+    pictures = pictures.float().cpu()
+    if scene is not None:
+        return scene.put_back(pictures)
+    if isinstance(vae, JobVae):
+        model.latents.remember(pictures, vae.decoded)
+    return pictures
+
+
+def call_arguments(pipeline: Any, request: Request, scene: Scene | None = None) -> dict[str, Any]:
+    """Say the request in the words of the pipeline's `__call__`, leaving out what it lacks."""
+    wanted: dict[str, Any] = {
+        "prompt": request.prompt,
+        "num_inference_steps": request.num_inference_steps,
+        "guidance_scale": request.guidance_scale,
+        "width": request.width,
+        "height": request.height,
+        "num_images_per_prompt": request.pictures,
+        "generator": [torch.Generator("cpu").manual_seed(seed) for seed in request.seeds],
+        "output_type": "pt",
+    }
+    if request.negative_prompt and request.guidance_scale > 1:
+        wanted["negative_prompt"] = request.negative_prompt
+    if request.image is not None and request.strength is not None:
+        schedule, strength = stretch_schedule(
+            request.num_inference_steps, request.strength, longest_schedule(pipeline.scheduler)
+        )
+        wanted |= {"num_inference_steps": schedule, "strength": strength}
+        if scene is None:
+            wanted["image"] = open_picture(Path(request.image), request.width, request.height)
+        else:
+            wanted |= _scene_arguments(pipeline, request, scene)
+    if request.control is not None:
+        name = "image" if request.image is None else "control_image"
+        wanted[name] = open_control(request)
+        wanted["controlnet_conditioning_scale"] = request.control_scale
+    known = inspect.signature(pipeline.__call__).parameters
+    return {name: value for name, value in wanted.items() if name in known}
+
+
+def _scene_arguments(pipeline: Any, request: Request, scene: Scene) -> dict[str, Any]:
+    is_unet = hasattr(pipeline, "unet")
+    factor = int(pipeline.vae_scale_factor)
+    arguments: dict[str, Any] = {
+        # One for each tile: else all tiles would share what the first one's seed makes of it.
+        "image": [scene.picture] * request.pictures,
+        "mask_image": scene.mask_for(factor if is_unet else 2 * factor),
+    }
+    if is_unet and pipeline.unet.config.in_channels == 4:
+        # What such a U-Net never sees need not be encoded.
+        shape = request.pictures, 4, request.height // factor, request.width // factor
+        arguments["masked_image_latents"] = torch.zeros(shape)
+    return arguments
+
+
+def _prompt_arguments(
+    model: Model, pipeline: Any, request: Request, state: State
+) -> dict[str, Any]:
+    """The prompt's embeddings in its place, where the model's text encoders are known."""
+    if "prompt_weights" not in model.card.honours:
+        return {}
+    negative = request.negative_prompt if request.guidance_scale > 1 else None
+    embeddings = embed_prompts(pipeline, model.prompts, state, request.prompt, negative)
+    return {"prompt": None, "negative_prompt": None} | embeddings
+
+
+def longest_schedule(scheduler: Any) -> int:
+    """The most steps a schedule of this scheduler can have."""
+    config = scheduler.config
+    longest = config.get("original_inference_steps") or config.get("num_train_timesteps") or 1000
+    return int(longest)
+
+
+def stretch_schedule(steps: int, strength: float, longest: int) -> tuple[int, float]:
+    """Return the schedule and strength with which img2img takes exactly `steps` steps.
+
+    Pipelines run the last schedule * strength steps of a schedule, some rounding down, some up;
+    so the strength comes back as steps / schedule, at most the one asked for and such that the
+    product is whole. Where the asked strength has not that many steps (1 of 1000 each), a larger
+    one is taken.
+    """
+    first = min(max(math.ceil(steps / strength - 1e-9), steps), max(longest, steps))
+    for schedule in itertools.chain(range(first, longest + 1), range(first, steps, -1)):
+        if schedule * (steps / schedule) == steps:
+            return schedule, steps / schedule
+    return steps, 1.0

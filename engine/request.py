@@ -1,0 +1,160 @@
+"""What to paint: one frozen record of plain values, checked when it is made."""
+
+import dataclasses
+import json
+from dataclasses import dataclass
+from typing import Any, Self
+
+from engine.samplers import normal_name
+
+SEEDS = 2**32
+"""Seeds are 0 … SEEDS - 1."""
+LEAST_STOP = 0.1
+MOST_LORAS = 8
+MOST_LORA_WEIGHT = 4.0
+MOST_CONTROL = 2.0
+LEAST_INSIDE = 16
+"""Pixels of the old picture that must stay in each direction when it is widened."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Request:
+    """One job for the engine.
+
+    `width` and `height` are of one tile, in pixels; `pictures` is 1 … 4. Tile k is painted with
+    seed (seed + k) mod 2**32. With `image`, the path of a picture file, the job is img2img and
+    `strength` (0 < strength <= 1) says how far it may leave that picture; all
+    `num_inference_steps` steps run whatever the strength.
+
+    `mask`, the path of a picture file laid over `image`, is white where to paint anew: all else
+    stays. `margins` (left, top, right, bottom in pixels of the tile) is how much of the tile is
+    new around `image`, which fills the rest. `tile` makes edges that meet, `stop` ends after that
+    share of the steps, `sampler` names one of `ModelCard.samplers` (empty: the model's own), and
+    `loras` are (name, weight) from the operator's folder.
+
+    `control`, the path of a picture file, leads the ControlNet `control_kind` of the operator's
+    folder, as much as `control_scale` says. Unless `control_ready`, it is a photograph, of which
+    the edges are drawn where the kind asks for that.
+    """
+
+    prompt: str
+    seed: int
+    num_inference_steps: int
+    guidance_scale: float
+    width: int
+    height: int
+    model: str
+    negative_prompt: str = ""
+    pictures: int = 4
+    image: str | None = None
+    strength: float | None = None
+    sampler: str = ""
+    mask: str | None = None
+    margins: tuple[int, int, int, int] | None = None
+    tile: bool = False
+    stop: float = 1.0
+    loras: tuple[tuple[str, float], ...] = ()
+    control: str | None = None
+    control_kind: str = ""
+    control_scale: float = 1.0
+    control_ready: bool = False
+
+    def __post_init__(self) -> None:
+        if not 0 <= self.seed < SEEDS:
+            raise ValueError(f"seed must be 0 to {SEEDS - 1}, not {self.seed}")
+        if self.num_inference_steps < 1:
+            raise ValueError(f"steps must be 1 or more, not {self.num_inference_steps}")
+        if self.width < 8 or self.height < 8 or self.width % 8 or self.height % 8:
+            raise ValueError(f"sides must be multiples of 8, not {self.width}x{self.height}")
+        if not 1 <= self.pictures <= 4:
+            raise ValueError(f"pictures must be 1 to 4, not {self.pictures}")
+        if (self.image is None) != (self.strength is None):
+            raise ValueError("image and strength belong together")
+        if self.strength is not None and not 0 < self.strength <= 1:
+            raise ValueError(f"strength must be above 0 and at most 1, not {self.strength}")
+        if not LEAST_STOP <= self.stop <= 1:
+            raise ValueError(f"stop must be {LEAST_STOP} to 1, not {self.stop}")
+        if self.sampler:
+            self._set("sampler", normal_name(self.sampler))
+        self._check_place()
+        self._check_loras()
+        self._check_control()
+
+    def _check_place(self) -> None:
+        """Check where in a picture to paint."""
+        if (self.mask or self.margins) and self.image is None:
+            raise ValueError("mask and margins need an image to paint in")
+        if self.mask and self.margins:
+            raise ValueError("mask and margins do not go together: paint one after the other")
+        if self.margins is None:
+            return
+        self._set("margins", tuple(self.margins))
+        if len(self.margins) != 4 or min(self.margins) < 0 or not any(self.margins):
+            raise ValueError(
+                f"margins must be four numbers from 0 (left, top, right, bottom), one above, "
+                f"not {self.margins}"
+            )
+        left, top, right, bottom = self.margins
+        if min(self.width - left - right, self.height - top - bottom) < LEAST_INSIDE:
+            raise ValueError(
+                f"margins must leave {LEAST_INSIDE} pixels of the picture in a tile of "
+                f"{self.width}x{self.height}, which {self.margins} do not"
+            )
+
+    def _check_loras(self) -> None:
+        loras = tuple((str(name), float(weight)) for name, weight in self.loras)
+        self._set("loras", loras)
+        if len(loras) > MOST_LORAS:
+            raise ValueError(f"at most {MOST_LORAS} LoRAs go together, not {len(loras)}")
+        names = [name.lower() for name, _ in loras]
+        for name, weight in loras:
+            if not name:
+                raise ValueError("a LoRA must have a name, as in <lora:name:0.8>")
+            if names.count(name.lower()) > 1:
+                raise ValueError(f"the LoRA {name} stands there twice: once is enough")
+            if not abs(weight) <= MOST_LORA_WEIGHT:
+                raise ValueError(
+                    f"the weight of a LoRA must be -{MOST_LORA_WEIGHT} to {MOST_LORA_WEIGHT}, "
+                    f"not {weight}"
+                )
+
+    def _check_control(self) -> None:
+        if (self.control is None) != (not self.control_kind):
+            raise ValueError("control and control_kind belong together")
+        if not 0 < self.control_scale <= MOST_CONTROL:
+            raise ValueError(
+                f"control_scale must be above 0 and at most {MOST_CONTROL}, "
+                f"not {self.control_scale}"
+            )
+        if self.control is not None and self.tile:
+            raise ValueError("control and tile do not go together: a ControlNet sees edges")
+
+    def _set(self, name: str, value: Any) -> None:
+        """Put a field into its normal form, while the record is made."""
+        object.__setattr__(self, name, value)
+
+    @property
+    def seeds(self) -> tuple[int, ...]:
+        """The seed of each tile, in the order of U1 … U4."""
+        return tuple((self.seed + tile) % SEEDS for tile in range(self.pictures))
+
+    @property
+    def steps_to_run(self) -> int:
+        """How many steps are really painted: `stop`'s share of them, at least one."""
+        return max(1, round(self.num_inference_steps * self.stop))
+
+    def to_json(self) -> str:
+        """As one line of JSON; `from_json` reads it back equal."""
+        return json.dumps(dataclasses.asdict(self), ensure_ascii=False)
+
+    @classmethod
+    def from_json(cls, text: str) -> Self:
+        """Read what `to_json` wrote; fields a newer version added take their defaults."""
+        fields: dict[str, Any] = json.loads(text)
+        return cls(**fields)
+
+
+def cost(request: Request) -> float:
+    """How much work a request is, in megapixel-steps; the queue and the engine both count so."""
+    area = request.width * request.height / 1_000_000
+    return request.pictures * request.steps_to_run * area

@@ -1,0 +1,255 @@
+"""What the engine's thread does with its jobs: paints them together, each with its own end.
+
+Imports torch and diffusers, so only the engine's thread imports this.
+"""
+
+import contextlib
+import functools
+import logging
+import os
+import queue
+import time
+from collections.abc import Callable, Hashable
+from concurrent.futures import ThreadPoolExecutor
+from io import BytesIO
+from types import SimpleNamespace
+from typing import Any, NoReturn, cast
+
+import torch
+from PIL import Image
+from torch import nn
+
+from engine.errors import PaintError, StoppedError
+from engine.events import Cancelled, Failed, Painted, Preview, Progress
+from engine.hub import Hub
+from engine.memory import free_cache, is_device_lost, is_out_of_memory
+from engine.models import Model
+from engine.pipelines import paint
+from engine.preview import encode_preview
+from engine.request import Request, cost
+from engine.routes import route_pipeline
+from engine.steps import Estimate
+from engine.ticket import Ticket
+
+log = logging.getLogger(__name__)
+
+POISONED_EXIT = 70
+TAKE_IN_S = 0.02
+"""While jobs paint, at most this long between two forwards goes into starting others."""
+
+
+class Worker:
+    """Paints tickets on one open model. Made and used in one thread.
+
+    With `exact`, pictures are the same bit for bit whatever is painted beside them.
+    """
+
+    def __init__(
+        self,
+        model: Model,
+        pool: ThreadPoolExecutor,
+        preview_interval_s: float = 1.0,
+        *,
+        exact: bool = False,
+        clock: Callable[[], float] = time.perf_counter,
+    ) -> None:
+        self.model = model
+        self.clock = clock
+        self.seconds_per_cost: float | None = None
+        self.preview_interval_s = preview_interval_s
+        """The least time between two previews of a job."""
+        self._pool = pool
+        self._largest: Request | None = None
+        self._inside: set[Ticket] = set()
+        self._prefix = f"{model.card.name}/"
+        device = torch.device(model.text_to_image.device)
+        self.hub = Hub(device, exact=exact, activate=self._activate, clock=clock)
+        route_pipeline(self.hub, model.text_to_image, model.card.name)
+        model.twins.on_made = self._route_twins
+        model.controls.on_made = self._route_control
+        model.adapters.is_delegated = True
+
+    def serve(self, inbox: "queue.SimpleQueue[Ticket | None]") -> None:
+        """Paint what comes until a None comes; what is inside then is cancelled."""
+        try:
+            while self._take_in(inbox):
+                self.turn()
+            self.close()
+        except Exception as error:  # noqa: BLE001 why: without this thread no job would ever end
+            give_up(error)
+
+    def start(self, ticket: Ticket) -> None:
+        """Take in a job, unless it is cancelled already."""
+        if not ticket.begin():
+            return
+        self._inside.add(ticket)
+        self.hub.start(
+            ticket,
+            functools.partial(self.paint, ticket),
+            steps=ticket.request.steps_to_run,
+            share=ticket.share or None,
+            lane=ticket.lane,
+            state=self._states(ticket.request),
+        )
+
+    def turn(self) -> None:
+        """Drop the jobs that were cancelled and run one forward for the others."""
+        for ticket in [ticket for ticket in self._inside if ticket.is_cancelled]:
+            self.hub.cancel(ticket)
+        for end in self.hub.turn():
+            ticket = cast(Ticket, end.job_key)
+            self._inside.remove(ticket)
+            if end.result:
+                self._learn(ticket.request, end.seconds)
+
+    def close(self) -> None:
+        """Cancel what is inside and leave the model as it was."""
+        self.hub.close()
+        self._inside.clear()
+        self.model.twins.on_made = None
+        self.model.controls.on_made = None
+        self.model.adapters.is_delegated = False
+
+    def paint(self, ticket: Ticket) -> bool:
+        """Paint one job and post its end; whatever goes wrong stays with this job."""
+        request, started = ticket.request, time.monotonic()
+        try:
+            self._check(request)
+            ticket.tell(Progress(0, request.num_inference_steps))
+            pictures = paint(self.model, request, JobSteps(self, ticket))
+        except StoppedError:
+            ticket.end(Cancelled())
+        except PaintError as error:
+            ticket.end(Failed(str(error)))
+        except Exception as error:
+            # why: one job's failure must never end the thread that paints the others
+            if is_device_lost(error):
+                give_up(error)
+            log.exception("job=%s failed", ticket.job_id)
+            ticket.end(Failed(self._explain(request, error)))
+        else:
+            self._pool.submit(_deliver, ticket, pictures, time.monotonic() - started)
+            return True
+        return False
+
+    def preview(self, ticket: Ticket, estimate: Estimate) -> None:
+        """Make a preview here and its JPEG in the pool."""
+        try:
+            shown = self.model.previewer.show(estimate())
+        except RuntimeError:
+            log.warning("job=%s could not be previewed", ticket.job_id, exc_info=True)
+            return
+        if shown is not None:
+            self._pool.submit(lambda: ticket.tell(Preview(encode_preview(shown))))
+
+    def _take_in(self, inbox: "queue.SimpleQueue[Ticket | None]") -> bool:
+        """Start the jobs that came, waiting for one if there is nothing else to do."""
+        until = self.clock() + TAKE_IN_S
+        while self.hub.is_idle or (self.clock() < until and not inbox.empty()):
+            ticket = inbox.get()
+            if ticket is None:
+                return False
+            self.start(ticket)
+        return True
+
+    def _route_twins(self, parts: dict[str, nn.Module]) -> None:
+        tile = SimpleNamespace(components=parts)
+        route_pipeline(self.hub, tile, f"{self._prefix}tile")
+
+    def _route_control(self, name: str, net: nn.Module) -> None:
+        control = SimpleNamespace(components={"controlnet": net})
+        route_pipeline(self.hub, control, f"{self._prefix}control/{name}")
+
+    def _activate(self, site_name: str, state: Any) -> None:
+        self.model.adapters.activate(site_name.removeprefix(self._prefix), state)
+
+    def _states(self, request: Request) -> dict[str, Hashable]:
+        # An unknown LoRA gets its sentence from the painting.
+        with contextlib.suppress(PaintError):
+            states = self.model.adapters.states(request)
+            return {f"{self._prefix}{part}": state for part, state in states.items()}
+        return {}
+
+    def _check(self, request: Request) -> None:
+        if request.model != self.model.card.name:
+            raise PaintError(
+                f"There is no model {request.model} here; this is painted with "
+                f"{self.model.card.name}."
+            )
+
+    def _learn(self, request: Request, seconds: float) -> None:
+        """Remember how fast this machine is and what fits into its memory."""
+        now = seconds / cost(request)
+        before = self.seconds_per_cost
+        self.seconds_per_cost = now if before is None else 0.7 * before + 0.3 * now
+        if self._largest is None or _area(request) > _area(self._largest):
+            self._largest = request
+
+    def _explain(self, request: Request, error: Exception) -> str:
+        if not is_out_of_memory(error):
+            first = next(iter(str(error).strip().splitlines()), "")[:200]
+            return f"This could not be painted ({type(error).__name__}: {first})."
+        free_cache()
+        width, height, verb = request.width // 2 // 8 * 8, request.height // 2 // 8 * 8, "may"
+        if self._largest is not None and _area(self._largest) < _area(request):
+            width, height, verb = self._largest.width, self._largest.height, "does"
+        return (
+            f"Pictures of {request.width}x{request.height} do not fit into this machine's memory; "
+            f"{max(width, 8)}x{max(height, 8)} {verb}."
+        )
+
+
+class JobSteps:
+    """One job's steps: cancels, counts, and previews now and then."""
+
+    def __init__(self, worker: Worker, ticket: Ticket) -> None:
+        self._worker = worker
+        self._ticket = ticket
+        self._steps = ticket.request.num_inference_steps
+        self._told = 0
+        self._previewed_at = worker.clock()
+
+    def __call__(self, step: int, estimate: Estimate) -> None:
+        """Called by the scheduler after each step; raising leaves the pipeline."""
+        if self._ticket.is_cancelled:
+            raise StoppedError
+        step = min(step, self._steps)
+        if step > self._told:
+            self._told = step
+            self._ticket.tell(Progress(step, self._steps))
+        now = self._worker.clock()
+        if step < self._steps and now - self._previewed_at >= self._worker.preview_interval_s:
+            self._previewed_at = now
+            self._worker.preview(self._ticket, estimate)
+
+
+def encode_png(picture: torch.Tensor) -> bytes:
+    """Return one picture, floats in 0..1 (3, height, width), as a PNG."""
+    pixels = (picture.clamp(0, 1) * 255).round().to(torch.uint8).movedim(0, -1).numpy()
+    out = BytesIO()
+    Image.fromarray(pixels).save(out, "PNG")
+    return out.getvalue()
+
+
+def give_up(error: Exception) -> NoReturn:
+    """End the process: its device is lost, or the thread that paints cannot go on.
+
+    The jobs inside stay unfinished in the bot's database, which takes them up at its next start.
+    """
+    log.critical("painting cannot go on in this process: %s", error, exc_info=error)
+    logging.shutdown()
+    os._exit(POISONED_EXIT)
+
+
+def _deliver(ticket: Ticket, pictures: torch.Tensor, seconds: float) -> None:
+    try:
+        encoded = tuple(encode_png(picture) for picture in pictures)
+    except (OSError, ValueError, RuntimeError, MemoryError) as error:
+        log.exception("job=%s could not be encoded", ticket.job_id)
+        ticket.end(Failed(f"The pictures could not be encoded ({error})."))
+    else:
+        ticket.end(Painted(encoded, ticket.request.seeds, seconds))
+
+
+def _area(request: Request) -> int:
+    return request.width * request.height
