@@ -1,0 +1,120 @@
+"""The bank: scenes composed, encoded and captioned once, so that the denoiser never waits.
+
+A shard is one safetensors file, its pictures of one shape: latents fp16 [N,C,h,w] of unit
+variance, words fp16 [N,T,W] from the frozen text encoder. Shards may be added while a training
+runs.
+"""
+
+import logging
+import random
+from pathlib import Path
+
+import torch
+from diffusers import AutoencoderTiny
+from safetensors.torch import load_file
+from torch import Tensor
+from transformers import CLIPTextModel, CLIPTokenizer
+
+from engine.training.autoencoder import encode
+from engine.training.backgrounds import Size
+from engine.training.captions import Captioner
+from engine.training.checkpoint import replace_file
+from engine.training.presets import Preset
+from engine.training.scenes import SceneRenderer
+from engine.training.sprites import read_pack
+from engine.training.text import tokenize
+
+log = logging.getLogger(__name__)
+
+BATCH = 64
+SHARD_SCENES = 1024
+
+
+def shape_of(preset: Preset, shard: int) -> Size:
+    """Width and height of the pictures of a shard: every fourth one is not square."""
+    if shard % 4 == 3 and preset.shapes:
+        return preset.shapes[shard // 4 % len(preset.shapes)]
+    return preset.square
+
+
+@torch.no_grad()
+def write_bank(
+    preset: Preset,
+    pack: Path,
+    folder: Path,
+    autoencoder: AutoencoderTiny,
+    text_encoder: CLIPTextModel,
+    tokenizer: CLIPTokenizer,
+    *,
+    scenes: int,
+    use_bf16: bool = False,
+    seed: int = 4,
+) -> None:
+    """Write shards until ``scenes`` are there; a shard that exists is left as it is."""
+    folder.mkdir(parents=True, exist_ok=True)
+    world = preset.world
+    sprites = read_pack(pack, world.things, world.arts)
+
+    def embed(captions: list[str]) -> Tensor:
+        ids = tokenize(tokenizer, captions, preset.text.context)
+        words: Tensor = text_encoder(ids).last_hidden_state
+        return words.half()
+
+    for shard in range((scenes + SHARD_SCENES - 1) // SHARD_SCENES):
+        path = folder / f"shard-{shard:03d}.safetensors"
+        if path.exists():
+            continue
+        renderer = SceneRenderer(sprites, shape_of(preset, shard))
+        rng = random.Random(seed * 1000 + shard)
+        captioner = Captioner(rng)
+        generator = torch.Generator().manual_seed(seed * 1000 + shard)
+        latents, words = [], []
+        size = min(SHARD_SCENES, scenes - shard * SHARD_SCENES)
+        for start in range(0, size, BATCH):
+            drawn = [world.draw_scene(rng) for _ in range(min(BATCH, size - start))]
+            pictures = renderer.render(drawn, generator)
+            with torch.autocast("cpu", dtype=torch.bfloat16, enabled=use_bf16):
+                codes = encode(autoencoder, pictures).float()
+            latents.append((codes * autoencoder.config.scaling_factor).half())
+            words.append(embed([captioner.write(scene) for scene in drawn]))
+        tensors = {"latents": latents, "words": words, "nothing": [embed([""])]}
+        replace_file(path, {name: torch.cat(parts) for name, parts in tensors.items()})
+        log.info("bank shard=%d scenes=%d", shard, shard * SHARD_SCENES + size)
+
+
+class Bank:
+    """All shards of a folder in memory; scenes come at random, a batch all of one shape."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.names: set[str] = set()
+        self.shapes: dict[torch.Size, list[dict[str, Tensor]]] = {}
+        self.take_new_shards()
+        if not self.shapes:
+            raise ValueError(f"the bank {folder} is empty: run the bank command first")
+
+    def take_new_shards(self) -> None:
+        """Load what has been written since."""
+        for path in sorted(self.folder.glob("shard-*.safetensors")):
+            if path.name not in self.names:
+                self.names.add(path.name)
+                shard = load_file(path)
+                self.shapes.setdefault(shard["latents"].shape[2:], []).append(shard)
+
+    def _draw_shape(self) -> list[dict[str, Tensor]]:
+        """The shards of one shape; a shape comes as often as there are scenes of it."""
+        groups = list(self.shapes.values())
+        sizes = [float(sum(len(shard["latents"]) for shard in group)) for group in groups]
+        return groups[int(torch.multinomial(torch.tensor(sizes), 1))]
+
+    def draw(self, batch: int, drop: float) -> tuple[Tensor, Tensor]:
+        """Random latents and words as fp32; a share of the words is that of the empty prompt."""
+        shards = self._draw_shape()
+        latents, words = [], []
+        for place in torch.randint(len(shards), (batch,)).tolist():
+            shard = shards[place]
+            row = int(torch.randint(len(shard["latents"]), ()))
+            latents.append(shard["latents"][row])
+            is_dropped = bool(torch.rand(()) < drop)
+            words.append(shard["nothing"][0] if is_dropped else shard["words"][row])
+        return torch.stack(latents).float(), torch.stack(words).float()

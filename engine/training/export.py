@@ -1,0 +1,149 @@
+"""From checkpoints to the folder that ships: diffusers' format, fp16, easel.json beside it.
+
+The folder is built under another name and moved into place, so that whoever opens it meanwhile
+sees either the old model or the new one.
+"""
+
+import json
+import os
+import shutil
+from pathlib import Path
+
+import torch
+from diffusers import (
+    AutoencoderTiny,
+    DPMSolverMultistepScheduler,
+    StableDiffusionPipeline,
+    UNet2DConditionModel,
+)
+from transformers import CLIPTextModel, CLIPTokenizer
+
+from engine.training.autoencoder import make_autoencoder
+from engine.training.checkpoint import load_weights, read_numbers, write_numbers
+from engine.training.denoiser import SCHEDULE, load_denoiser
+from engine.training.presets import Preset
+from engine.training.text import make_text_encoder
+from engine.training.tokenizer import load_tokenizer
+
+KEPT_FILES = ("README.md", "NOTICE", "samples.webp")  # written by hand or by evaluate
+DEFAULT_STEPS = 20
+DEFAULT_GUIDANCE = 4.0
+
+
+def load_autoencoder(preset: Preset, folder: Path) -> AutoencoderTiny:
+    """The autoencoder of a checkpoint, with the scaling factor measured for it."""
+    autoencoder = make_autoencoder(preset.autoencoder)
+    load_weights(folder, "autoencoder", autoencoder)
+    factor = read_numbers(folder / "scaling.json").get("scaling_factor", 1.0)
+    autoencoder.register_to_config(scaling_factor=factor)
+    return autoencoder.eval()
+
+
+def load_text(preset: Preset, folder: Path) -> tuple[CLIPTokenizer, CLIPTextModel]:
+    """Tokenizer and text encoder of a checkpoint."""
+    tokenizer = load_tokenizer(folder / "tokenizer")
+    encoder = make_text_encoder(preset.text, tokenizer)
+    load_weights(folder, "text_encoder", encoder)
+    return tokenizer, encoder.eval()
+
+
+def make_scheduler() -> DPMSolverMultistepScheduler:
+    """DPM-Solver++ (Lu et al. 2022, arXiv 2211.01095) on the schedule of the training."""
+    return DPMSolverMultistepScheduler(
+        **SCHEDULE, algorithm_type="dpmsolver++", solver_order=2, final_sigmas_type="zero"
+    )
+
+
+def make_pipeline(
+    autoencoder: AutoencoderTiny,
+    text_encoder: CLIPTextModel,
+    tokenizer: CLIPTokenizer,
+    denoiser: UNet2DConditionModel,
+) -> StableDiffusionPipeline:
+    """The stock pipeline of the parts, without a safety checker."""
+    return StableDiffusionPipeline(
+        vae=autoencoder,
+        text_encoder=text_encoder,
+        tokenizer=tokenizer,
+        unet=denoiser,
+        scheduler=make_scheduler(),
+        safety_checker=None,
+        feature_extractor=None,
+        requires_safety_checker=False,
+    )
+
+
+def load_pipeline(preset: Preset, work: Path) -> StableDiffusionPipeline:
+    """The pipeline of the newest checkpoints under ``work``."""
+    tokenizer, text_encoder = load_text(preset, work / "text")
+    return make_pipeline(
+        load_autoencoder(preset, work / "autoencoder"),
+        text_encoder,
+        tokenizer,
+        load_denoiser(preset, work / "denoiser").eval(),
+    )
+
+
+def write_card(preset: Preset, folder: Path, trained_samples: int) -> None:
+    """easel.json: what Easel shows and checks before a model is loaded."""
+    world = preset.world
+    card = {
+        "title": "Easel's own small painter",
+        "native_size": preset.side,
+        "default_steps": DEFAULT_STEPS,
+        "default_guidance": DEFAULT_GUIDANCE,
+        "max_side": 2 * preset.side,
+        "size_multiple": 8,
+        "delivery_scale": 2,
+        "trained_samples": trained_samples,
+        "untrained": trained_samples == 0,
+        "things": list(world.things),
+        "colours": list(world.colours),
+        "places": list(world.places),
+    }
+    text = json.dumps(card, indent=2, ensure_ascii=False) + "\n"
+    (folder / "easel.json").write_text(text, encoding="utf-8")
+
+
+def replace_folder(new: Path, folder: Path) -> None:
+    """Move a finished folder into place; the old one is gone a moment later."""
+    old = folder.with_name(folder.name + ".old")
+    shutil.rmtree(old, ignore_errors=True)
+    if folder.exists():
+        os.replace(folder, old)
+    os.replace(new, folder)
+    shutil.rmtree(old, ignore_errors=True)
+
+
+def _tidy_configs(folder: Path) -> None:
+    """Two lines that stock readers stumble over.
+
+    transformers opens a model in the type its configuration names, diffusers in fp32: without the
+    first line the pipeline would mix both. The second is written by AutoencoderTiny, which then
+    warns that it does not know it.
+    """
+    text, autoencoder = folder / "text_encoder" / "config.json", folder / "vae" / "config.json"
+    write_numbers(text, {**read_numbers(text), "dtype": "float32"})
+    numbers = read_numbers(autoencoder)
+    numbers.pop("block_out_channels", None)
+    write_numbers(autoencoder, numbers)
+
+
+def export_model(preset: Preset, work: Path, folder: Path) -> None:
+    """Write the shipping folder from the newest checkpoints; hand-written files are kept."""
+    new = folder.with_name(folder.name + ".new")
+    shutil.rmtree(new, ignore_errors=True)
+    pipeline = load_pipeline(preset, work).to(torch.float16)
+    pipeline.set_progress_bar_config(disable=True)
+    pipeline.save_pretrained(new, safe_serialization=True)
+    _tidy_configs(new)
+    tokenizer_model = pipeline.tokenizer.backend_tokenizer.model
+    tokenizer_model.save(str(new / "tokenizer"))
+    samples = read_numbers(work / "denoiser" / "progress.json").get("samples", 0)
+    write_card(preset, new, samples)
+    for name in KEPT_FILES:
+        if (folder / name).exists():
+            shutil.copy2(folder / name, new / name)
+    for path in new.rglob("*.safetensors"):
+        path.chmod(0o644)  # written readable by the owner alone
+    replace_folder(new, folder)

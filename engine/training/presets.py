@@ -1,0 +1,106 @@
+"""Stage A and stage B in numbers: the world they show and the sizes of the networks."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+from engine.training.backgrounds import PLACES, Size
+from engine.training.colours import COLOURS
+from engine.training.world import World, all_things
+
+STAGE_A_THINGS = """
+    apple, banana, grapes, strawberry, lemon, pear, watermelon, cherries, carrot, pizza, hamburger,
+    cupcake, doughnut, birthday cake, ice cream, mushroom,
+    cat, dog, fox, bear, panda, lion, tiger, rabbit, frog, monkey, elephant, whale, dolphin,
+    octopus, fish, turtle, snake, owl, penguin, duck, butterfly, bee, spider, snail, horse, cow,
+    pig, chicken, dragon, t-rex, unicorn, crocodile, kangaroo, koala, wolf, mouse,
+    rocket, airplane, helicopter, car, bus, bicycle, motorcycle, train, sailboat, ship, tractor,
+    flying saucer, house, castle, tent, volcano, mountain,
+    tree, palm tree, pine tree, cactus, sunflower, rose, tulip,
+    sun, crescent moon, star, rainbow, snowflake, fire, earth, planet,
+    umbrella, guitar, violin, drum, trumpet, camera, book, key, alarm clock, light bulb, candle,
+    crown, top hat, shoe, dress, t-shirt, balloon, gift box, trophy, soccer ball, basketball,
+    anchor, heart, robot, ghost, alien, snowman
+"""
+
+
+def _words(text: str) -> tuple[str, ...]:
+    return tuple(word.strip() for word in text.split(","))
+
+
+@dataclass(frozen=True)
+class AutoencoderSize:
+    """Widths of AutoencoderTiny; pictures shrink by 8 to ``latent_channels`` planes."""
+
+    channels: int = 32
+    latent_channels: int = 8
+    blocks: tuple[int, ...] = (3, 3, 3, 1)  # of the decoder, from small to large pictures
+
+
+@dataclass(frozen=True)
+class TextSize:
+    """Sizes of CLIPTextModel and its tokenizer."""
+
+    vocabulary: int = 6144
+    context: int = 77
+    width: int = 256
+    layers: int = 4
+    heads: int = 4
+
+
+@dataclass(frozen=True)
+class DenoiserSize:
+    """Widths of UNet2DConditionModel; the first level has no cross-attention."""
+
+    channels: tuple[int, ...] = (64, 128, 192)
+    head_width: int = 32
+
+
+@dataclass(frozen=True)
+class Preset:
+    """Everything that tells one stage from another."""
+
+    name: str
+    world: World
+    side: int
+    autoencoder: AutoencoderSize = field(default_factory=AutoencoderSize)
+    text: TextSize = field(default_factory=TextSize)
+    denoiser: DenoiserSize = field(default_factory=DenoiserSize)
+    bank_scenes: int = 40_000
+    shapes: tuple[Size, ...] = ()  # beside the square, of about its area, in multiples of 8
+
+    @property
+    def square(self) -> Size:
+        """The native size, width and height."""
+        return self.side, self.side
+
+
+STAGE_A = Preset(
+    name="stage-a",
+    world=World(
+        things=_words(STAGE_A_THINGS),
+        colours=_words("red, orange, yellow, green, blue, purple, pink, black, white"),
+        places=_words(
+            "beach, underwater, meadow, forest, desert, snow, night sky, space, city, sunset"
+        ),
+        arts=("fluent-3d", "fluent-emoji"),
+    ),
+    side=128,
+    bank_scenes=26_624,
+    shapes=((160, 104), (104, 160), (168, 96), (96, 168), (144, 112), (112, 144)),
+)
+
+
+def stage_b() -> Preset:
+    """Everything there are labels and painters for, at 256 pixels; grown from stage A."""
+    world = World(
+        things=tuple(all_things()),
+        colours=tuple(COLOURS),
+        places=tuple(PLACES),
+        arts=("fluent-3d", "fluent-emoji", "fluent-emoji-flat", "noto", "twemoji"),
+        several_share=0.1,
+        pair_share=0.15,
+    )
+    return Preset(name="stage-b", world=world, side=256, bank_scenes=100_000)
+
+
+PRESETS: dict[str, Callable[[], Preset]] = {"stage-a": lambda: STAGE_A, "stage-b": stage_b}
