@@ -1,0 +1,1 @@
+"""How fast and how fair the engine is beside plain diffusers: `easel bench`."""
