@@ -1,0 +1,113 @@
+/** The bot's commands as it registered them: which there are, what they take, what is typed. */
+
+import { say, localised } from "./words.js";
+
+export const KIND = {
+  sub: 1,
+  group: 2,
+  string: 3,
+  whole: 4,
+  flag: 5,
+  user: 6,
+  channel: 7,
+  role: 8,
+  mentionable: 9,
+  number: 10,
+  file: 11,
+};
+const SLASH = 1;
+const ON_MESSAGE = 3;
+
+/**
+ * @typedef {{path: string, description: string, options: object[], command: object}} Entry
+ * one thing that can be run: a command, or a subcommand with its path ("easel config show")
+ */
+
+function walk(command, node, path) {
+  const children = (node.options ?? []).filter(
+    (one) => one.type === KIND.sub || one.type === KIND.group,
+  );
+  if (children.length) return children.flatMap((one) => walk(command, one, `${path} ${one.name}`));
+  const options = [...(node.options ?? [])].sort(
+    (a, b) => Boolean(b.required) - Boolean(a.required),
+  );
+  return [{ path, description: localised(node, "description"), options, command }];
+}
+
+/** Painting comes first, then plain commands, then those with subcommands. */
+const place = ({ path }) => (path === "imagine" ? 0 : path.split(" ").length);
+
+/** Whether somebody with these permissions, here or by direct message, is offered the command. */
+export function isOffered(command, bits, direct) {
+  const where = direct ? 1 : 0;
+  if (command.contexts && !command.contexts.includes(where)) return false;
+  const needed = command.default_member_permissions;
+  if (direct || needed === null || needed === undefined) return true;
+  return (BigInt(bits ?? 0) & BigInt(needed)) === BigInt(needed);
+}
+
+/** @param {object[]} commands @returns {Entry[]} */
+export function entriesOf(commands) {
+  return commands
+    .filter((one) => (one.type ?? SLASH) === SLASH)
+    .flatMap((one) => walk(one, one, one.name))
+    .sort((a, b) => place(a) - place(b) || a.path.localeCompare(b.path));
+}
+
+export const messageCommands = (commands) => commands.filter((one) => one.type === ON_MESSAGE);
+
+/** The entries that fit what stands after the slash, best first. */
+export function matching(entries, typed) {
+  const text = typed.toLowerCase();
+  const rank = ({ path }) =>
+    path.startsWith(text) ? 0 : path.includes(` ${text}`) ? 1 : path.includes(text) ? 2 : 3;
+  return entries.filter((one) => rank(one) < 3).sort((a, b) => rank(a) - rank(b));
+}
+
+/** The entry that a typed line names in full, and what stands behind it. */
+export function readLine(entries, line) {
+  const text = line.replace(/^\s*\//, "");
+  const hit = entries
+    .filter(({ path }) => text === path || (text.startsWith(path) && /\s/.test(text[path.length])))
+    .sort((a, b) => b.path.length - a.path.length)[0];
+  return hit ? { entry: hit, rest: text.slice(hit.path.length).replace(/^\s/, "") } : null;
+}
+
+/** `name: value` pairs, if the text begins with one; else everything is the main option's. */
+export function readOptions(entry, rest) {
+  const names = entry.options.map((one) => one.name).join("|");
+  if (!names || !new RegExp(`^\\s*(?:${names}):`).test(rest)) return null;
+  const values = {};
+  const parts = rest.split(new RegExp(`(?:^|\\s)(${names}):\\s?`));
+  for (let at = 1; at < parts.length; at += 2) values[parts[at]] = parts[at + 1].trim();
+  return values;
+}
+
+/** The option that is written in the message box itself: the first free text that is required. */
+export function mainOption(entry) {
+  const free = (one) => one.type === KIND.string && !one.choices?.length && !one.autocomplete;
+  return entry.options.find((one) => free(one) && one.required) ?? null;
+}
+
+/** What the option's typed text means, or a sentence on what is wrong with it. */
+export function readValue(option, text) {
+  const { name } = option;
+  if (option.type === KIND.flag) return { value: text === "true" };
+  if (option.type !== KIND.whole && option.type !== KIND.number) return { value: text };
+  const value = Number(text);
+  if (Number.isNaN(value)) return { problem: say("not_number", { name }) };
+  if (option.type === KIND.whole && !Number.isInteger(value))
+    return { problem: say("not_whole", { name }) };
+  const { min_value: least, max_value: most } = option;
+  if (least !== undefined && least !== null && value < least)
+    return { problem: say("too_small", { name, limit: least }) };
+  if (most !== undefined && most !== null && value > most)
+    return { problem: say("too_large", { name, limit: most }) };
+  return { value };
+}
+
+/** A command as one line again, which `readLine` and `readOptions` take; without its files. */
+export function lineOf(entry, options) {
+  const pairs = Object.entries(options).filter(([, value]) => typeof value !== "object");
+  return [`/${entry.path}`, ...pairs.map(([name, value]) => `${name}: ${value}`)].join(" ");
+}

@@ -1,0 +1,353 @@
+/** Opens the page: joins the server's events, the list, the box and the two sides. */
+
+import { Api, Refused } from "./api.js";
+import { banner } from "./banner.js";
+import { messageCommands } from "./commands.js";
+import { Composer } from "./composer.js";
+import { sign } from "./dom.js";
+import { acceptFiles } from "./drops.js";
+import { drawBar, Drawers } from "./frame.js";
+import { drawGate, isShut } from "./gate.js";
+import { plainText } from "./markdown.js";
+import { below, openMenu } from "./menu.js";
+import { isEphemeral } from "./message.js";
+import { drawPill, MessageList } from "./messages.js";
+import { openModal } from "./modal.js";
+import { drawChannels, drawMe, drawMembers } from "./people.js";
+import { offerReactions } from "./reactions.js";
+import { channelName, state } from "./state.js";
+import { Typing } from "./typing.js";
+import { Wire } from "./wire.js";
+import { currentLanguage, locale, localised, say } from "./words.js";
+
+const KEPT = "easel.as";
+const byId = (id) => document.getElementById(id);
+const asked = new URLSearchParams(location.search).get("as");
+
+let api = new Api(asked ?? sessionStorage.getItem(KEPT) ?? "painter");
+let locals = 0;
+
+/** What the server says to an interaction, as a sentence when it went wrong. */
+async function interact(payload, files) {
+  try {
+    const answer = await api.interact(
+      { channel_id: state.channelId, locale: locale(), ...payload },
+      files,
+    );
+    if (answer.outcome === "failed") return { ...answer, problem: say("failed") };
+    if (answer.outcome === "modal") openModal(answer.modal, submitting(answer.interaction_id));
+    return answer;
+  } catch (error) {
+    if (error instanceof Refused)
+      return { outcome: "refused", problem: say("trouble", { why: error.message }) };
+    return { outcome: "lost", problem: say("lost") };
+  }
+}
+
+const submitting = (id) => async (values, files) =>
+  (await interact({ type: 5, interaction_id: id, values }, files)).problem ?? null;
+
+/** A note in the list that only this page knows: what Discord shows when nobody answers. */
+function localNote(entry, content) {
+  list.put({
+    id: `local-${++locals}`,
+    local: true,
+    author: state.bot ?? state.me,
+    content,
+    flags: 64,
+    timestamp: new Date().toISOString(),
+    interaction: { user: state.me, name: entry.path, type: 2 },
+  });
+}
+
+async function runCommand(entry, options, files) {
+  composer.tell(say("sending", { name: entry.path }));
+  const answer = await interact({ type: 2, command: entry.path, options }, files);
+  composer.tell("");
+  if (answer.problem)
+    localNote(entry, answer.outcome === "failed" ? say("no_answer") : answer.problem);
+}
+
+async function onMessageCommand(view, command) {
+  const { problem } = await interact({
+    type: 2,
+    command: command.name,
+    target_id: view.message.id,
+  });
+  if (problem) localNote({ path: command.name }, problem);
+}
+
+const acts = {
+  press: async (message, spec, values) => {
+    const payload = { type: 3, message_id: message.id, custom_id: spec.custom_id };
+    if (values) payload.values = values;
+    return (await interact(payload)).problem ?? null;
+  },
+  react: async (message, emoji, add) => {
+    try {
+      await api.react(message.channel_id ?? state.channelId, message.id, emoji, add);
+    } catch (error) {
+      composer.tell(say("trouble", { why: error.message }), true);
+    }
+  },
+  offer: (view, button) =>
+    offerReactions(below(button), (emoji) => acts.react(view.message, emoji, true)),
+  menu: (view, at) => messageMenu(view, at instanceof Element ? below(at) : at),
+  jump: async (id) => {
+    if (!(await list.jump(id))) composer.tell(say("deleted"), true);
+  },
+  dismiss: (message) => {
+    state.dismiss(message.id);
+    list.remove(message.id);
+    if (!message.local) api.remove(message.channel_id, message.id).catch(() => {});
+    composer.focus();
+  },
+  leave: () => composer.focus(),
+};
+
+async function copy(text) {
+  const done = await navigator.clipboard.writeText(text).then(
+    () => true,
+    () => false,
+  );
+  composer.tell(say(done ? "copied" : "copied_failed"), !done);
+}
+
+const MANAGE_MESSAGES = 1n << 13n;
+const mayDelete = (message) =>
+  isOurs(message) || BigInt(state.permissions[state.channelId] ?? 0) & MANAGE_MESSAGES;
+
+async function remove(message) {
+  try {
+    await api.remove(message.channel_id, message.id);
+  } catch (error) {
+    composer.tell(say("trouble", { why: error.message }), true);
+  }
+}
+
+function messageMenu(view, at) {
+  const { message } = view;
+  if (message.local) return;
+  const apps = messageCommands(state.commands).map((command) => ({
+    text: localised(command, "name"),
+    run: () => onMessageCommand(view, command),
+  }));
+  const react = {
+    text: say("react"),
+    run: () => offerReactions(at, (emoji) => acts.react(message, emoji, true)),
+  };
+  openMenu(
+    at,
+    [
+      ...(isEphemeral(message) ? [] : [react]),
+      ...apps,
+      ...(message.content
+        ? [{ text: say("copy_text"), run: () => copy(plainText(message.content)) }]
+        : []),
+      { text: say("copy_id"), run: () => copy(message.id) },
+      ...(mayDelete(message)
+        ? [{ text: say("delete"), danger: true, run: () => remove(message) }]
+        : []),
+    ],
+    { label: say("message_menu") },
+  );
+}
+
+const list = new MessageList(
+  byId("log"),
+  byId("pill"),
+  {
+    fetch: (before) => api.messages(state.channelId, before),
+    run: (prompt) => {
+      composer.runLine(`/imagine ${prompt}`);
+    },
+  },
+  acts,
+);
+
+const composer = new Composer(byId("composer"), {
+  say: async (text) => {
+    try {
+      await api.send(state.channelId, text);
+    } catch (error) {
+      composer.tell(say("trouble", { why: error.message }), true);
+    }
+  },
+  run: runCommand,
+  complete: async (entry, options, focused) => {
+    const answer = await interact({ type: 4, command: entry.path, options, focused });
+    return answer.choices ?? [];
+  },
+});
+
+const drawers = new Drawers(byId("side"), byId("members"), byId("shade"));
+const wire = new Wire(byId("wire"), (after) => api.wire(after));
+
+function openChannel(id) {
+  drawers.close();
+  state.open(id);
+}
+
+/** Opens the direct messages with the bot, which need not have begun. */
+async function openDm() {
+  const channel = await api.openDm();
+  HANDLERS.CHANNEL_CREATE(channel);
+  openChannel(channel.id);
+}
+
+const HANDLERS = {
+  MESSAGE_CREATE: (message) => {
+    typing.stop(message.author.id);
+    if (message.channel_id === state.channelId) list.put(message);
+    else if (!isOurs(message)) note(message.channel_id);
+  },
+  MESSAGE_UPDATE: (message) => message.channel_id === state.channelId && list.change(message),
+  MESSAGE_DELETE: (told) => list.remove(told.id ?? told.message_id),
+  REACTION_ADD: (told) => list.react(told, 1),
+  REACTION_REMOVE: (told) => list.react(told, -1),
+  CHANNEL_CREATE: (channel) => {
+    if (!state.channels.some((one) => one.id === channel.id)) state.channels.push(channel);
+    state.tell("channels");
+  },
+  PLACES: () => load().catch(() => {}),
+  COMMANDS: (told) => {
+    state.commands = Array.isArray(told) ? told : told.commands;
+    state.tell("commands");
+  },
+  TYPING_START: ({ channel_id: id, user_id: by }) => id === state.channelId && typing.start(by),
+  BOT: (told) => {
+    state.takeBot(told);
+    state.tell("bot", "people");
+  },
+};
+
+const typing = new Typing((text) => composer.isIdle && composer.tell(text));
+
+const isOurs = (message) => message.author.id === state.me?.id;
+
+function note(channelId) {
+  state.unread.set(channelId, (state.unread.get(channelId) ?? 0) + 1);
+  state.tell("channels");
+}
+
+async function load() {
+  const before = state.channelId;
+  state.load(await api.state());
+  const shut = byId("middle").classList.contains("shut");
+  if (before && (before !== state.channelId || shut !== isShut())) state.tell("channel");
+}
+
+/** Shows the open channel, or the gate before it. */
+function enter() {
+  drawGate(byId("gate"), enter);
+  byId("middle").classList.toggle("shut", isShut());
+  list.open();
+}
+
+let wasCut = false;
+
+async function onLine(here) {
+  banner.line(here);
+  if (here && wasCut)
+    await load().then(
+      () => list.refresh(),
+      () => {},
+    );
+  wasCut = !here;
+}
+
+function follow() {
+  api.follow(({ t, d }) => HANDLERS[t]?.(d), onLine);
+}
+
+/** Becomes another person: their channels, their ephemeral messages, their reactions. */
+async function become(user) {
+  sessionStorage.setItem(KEPT, user);
+  const address = new URL(location.href);
+  if (asked) address.searchParams.set("as", user);
+  history.replaceState(null, "", address);
+  api.close();
+  api = new Api(user);
+  wasCut = false;
+  state.unread.clear();
+  await load();
+  state.open(state.channelId);
+  follow();
+  byId("whoami")?.focus();
+}
+
+function title() {
+  const count = [...state.unread.values()].reduce((sum, one) => sum + one, 0);
+  document.title = `${count ? `(${count}) ` : ""}${channelName(state.channel)} · ${say("title")}`;
+}
+
+function drawTexts() {
+  document.documentElement.lang = currentLanguage() === "zh" ? "zh-CN" : "en";
+  for (const node of document.querySelectorAll("[data-say]"))
+    node.textContent = say(node.dataset.say);
+  byId("side").setAttribute("aria-label", say("channels"));
+  byId("members").setAttribute("aria-label", say("members"));
+  byId("message").setAttribute("aria-label", say("message"));
+  drawPill(byId("pill"));
+}
+
+state.watch(["language"], drawTexts);
+state.watch(["language"], () => wire.draw());
+state.watch(["channels", "channel", "bot", "language"], () =>
+  drawChannels(byId("channels"), openChannel, openDm),
+);
+state.watch(["channels", "channel", "language"], title);
+state.watch(["people", "bot", "channel", "language"], () => drawMembers(byId("people")));
+state.watch(["people", "language"], () => drawMe(byId("me"), become));
+state.watch(["channel", "language"], () => {
+  drawBar(byId("bar"), drawers, wire);
+  byId("log").setAttribute("aria-label", say("messages", { name: channelName(state.channel) }));
+  composer.draw();
+});
+state.watch(["channel"], enter);
+state.watch(["commands", "bot"], () => composer.commandsCame());
+state.watch(["bot", "language"], () => banner.draw());
+state.watch(["language"], () => list.redraw());
+
+byId("log").addEventListener("contextmenu", (event) => {
+  const view = event.target.closest?.(".message")?.view;
+  if (
+    !view ||
+    event.shiftKey ||
+    getSelection()?.toString() ||
+    event.target.closest("a, input, textarea")
+  )
+    return;
+  event.preventDefault();
+  messageMenu(view, { x: event.clientX, y: event.clientY });
+});
+document.addEventListener("keydown", (event) => {
+  if (event.key === "Escape") drawers.close();
+});
+
+async function start() {
+  byId("brand-sign").append(sign());
+  acceptFiles(byId("middle"), (files) => composer.attach(files));
+  banner.open(byId("banner"));
+  drawTexts();
+  wire.draw();
+  follow();
+  for (let wait = 300; ; wait = Math.min(wait * 2, 5000)) {
+    try {
+      await load();
+      break;
+    } catch (error) {
+      if (error instanceof Refused && api.user !== "painter") {
+        await become("painter");
+        return;
+      }
+      banner.line(false);
+      await new Promise((resolve) => setTimeout(resolve, wait));
+    }
+  }
+  banner.line(true);
+  state.open(state.channelId);
+  if (!matchMedia("(pointer: coarse)").matches) composer.focus();
+}
+
+start();

@@ -1,0 +1,249 @@
+/** The list of messages: what is loaded, where one has scrolled to, and what is new below. */
+
+import { el, icon } from "./dom.js";
+import { isEphemeral, MessageView, toolbar } from "./message.js";
+import { withReaction } from "./reactions.js";
+import { state } from "./state.js";
+import { say } from "./words.js";
+import { drawWelcome } from "./welcome.js";
+
+const NEAR = 48;
+const PAGE = 50;
+
+/** Snowflakes grow with time but are too long for numbers. */
+const older = (a, b) => (a.length === b.length ? a < b : a.length < b.length);
+
+export class MessageList {
+  /** @type {Map<string, MessageView>} in the order of time */ #views = new Map();
+  #complete = false;
+  #loading = null;
+  #following = true;
+  #lastTop = 0;
+  #turn = 0;
+
+  /**
+   * @param {HTMLElement} log the scrolling region @param {HTMLElement} pill
+   * @param {{fetch: (before?: string) => Promise<object[]>, run: (text: string) => void}} source
+   * @param {object} acts see Acts in message.js, with offer and menu for the toolbar
+   */
+  constructor(log, pill, source, acts) {
+    Object.assign(this, { log, pill, source, acts });
+    this.list = log.firstElementChild;
+    this.top = el("div", { class: "top" });
+    this.tools = toolbar(acts);
+    pill.addEventListener("click", () => this.toBottom());
+    log.addEventListener("scroll", () => this.#scrolled(), { passive: true });
+    const settle = new ResizeObserver(() => this.#following && this.#stick());
+    settle.observe(this.list);
+    settle.observe(log);
+    const lift = ({ target }) => this.#lift(target.closest?.(".message"));
+    this.list.addEventListener("pointerover", lift);
+    this.list.addEventListener("focusin", lift);
+    log.addEventListener("keydown", (event) => this.#key(event));
+    new IntersectionObserver(([{ isIntersecting }]) => isIntersecting && this.#older(), {
+      root: log,
+      rootMargin: "600px",
+    }).observe(this.top);
+  }
+
+  get last() {
+    return [...this.#views.values()].at(-1);
+  }
+
+  /** Empties the list and shows the open channel from its newest message. */
+  async open() {
+    const turn = ++this.#turn;
+    this.#views.clear();
+    this.#complete = false;
+    this.list.replaceChildren(this.top);
+    this.top.replaceChildren();
+    this.#following = true;
+    this.pill.hidden = true;
+    this.log.setAttribute("aria-busy", "true");
+    const messages = state.channel && (await this.source.fetch().catch(() => null));
+    if (turn !== this.#turn || !messages) return;
+    for (const message of messages) this.put(message, false);
+    this.#complete = messages.length < PAGE;
+    this.#drawTop();
+    this.log.removeAttribute("aria-busy");
+    this.#stick();
+  }
+
+  /** Fetches the newest again after the line was cut, and draws what is new or changed. */
+  async refresh() {
+    const turn = this.#turn;
+    const messages = await this.source.fetch();
+    if (turn !== this.#turn) return;
+    const kept = new Set(messages.map((one) => one.id));
+    const first = messages[0]?.id;
+    for (const id of [...this.#views.keys()]) {
+      if (!kept.has(id) && !id.startsWith("local") && (!first || older(first, id))) this.remove(id);
+    }
+    for (const message of messages) this.put(message, false);
+  }
+
+  /** Shows a message, new or changed. */
+  put(message, fresh = true) {
+    if (state.dismissed.has(message.id)) return;
+    state.meet(message.author);
+    const known = this.#views.get(message.id);
+    if (known) {
+      known.update({ ...known.message, ...message });
+      return;
+    }
+    const before = this.last;
+    const view = new MessageView(message, this.acts);
+    if (
+      !before ||
+      message.id.startsWith("local") ||
+      before.message.id.startsWith("local") ||
+      older(before.message.id, message.id)
+    ) {
+      this.#views.set(message.id, view);
+      view.group(before?.message);
+      this.list.append(view.root);
+    } else this.#squeeze(view);
+    if (!fresh) return;
+    if (message.author.id === state.me?.id || isEphemeral(message)) this.toBottom();
+    else if (!this.#following) this.pill.hidden = false;
+  }
+
+  /** Puts a message that came late where it belongs. */
+  #squeeze(view) {
+    const views = [...this.#views.values(), view];
+    views.sort((a, b) => (older(a.message.id, b.message.id) ? -1 : 1));
+    this.#views = new Map(views.map((one) => [one.message.id, one]));
+    const next = views[views.indexOf(view) + 1];
+    this.list.insertBefore(view.root, next?.root ?? null);
+    this.#regroup();
+  }
+
+  #regroup() {
+    let before;
+    for (const view of this.#views.values()) {
+      view.group(before);
+      before = view.message;
+    }
+  }
+
+  change(partial) {
+    const known = this.#views.get(partial.id);
+    if (known) known.update({ ...known.message, ...partial });
+  }
+
+  react(told, by) {
+    const known = this.#views.get(told.message_id);
+    if (known)
+      known.update(withReaction(known.message, told.emoji, by, told.user_id === state.me?.id));
+  }
+
+  remove(id) {
+    const view = this.#views.get(id);
+    if (!view) return;
+    const views = [...this.#views.values()];
+    const next = views[views.indexOf(view) + 1];
+    const held = view.root.contains(document.activeElement);
+    this.#views.delete(id);
+    view.root.remove();
+    if (next) next.group(views[views.indexOf(view) - 1]?.message);
+    if (held) (next?.root ?? this.last?.root ?? this.log).focus({ preventScroll: true });
+  }
+
+  redraw() {
+    for (const view of this.#views.values()) view.redraw();
+    this.#drawTop();
+  }
+
+  #drawTop() {
+    this.top.replaceChildren(
+      ...(this.#complete && state.channel ? [drawWelcome(this.source.run)] : []),
+    );
+  }
+
+  async #older() {
+    const first = this.#views.values().next().value;
+    if (this.#complete || !first || this.#loading) return;
+    const turn = this.#turn;
+    this.#loading = this.source.fetch(first.message.id);
+    const messages = await this.#loading.catch(() => null);
+    this.#loading = null;
+    if (!messages || turn !== this.#turn) return;
+    this.log.setAttribute("aria-busy", "true");
+    const fromBottom = this.log.scrollHeight - this.log.scrollTop;
+    const views = messages
+      .filter((one) => !this.#views.has(one.id) && !state.dismissed.has(one.id))
+      .map((message) => new MessageView(message, this.acts));
+    this.#views = new Map([...views.map((view) => [view.message.id, view]), ...this.#views]);
+    this.top.after(...views.map((view) => view.root));
+    this.#regroup();
+    this.#complete = messages.length < PAGE;
+    this.#drawTop();
+    this.log.scrollTop = this.log.scrollHeight - fromBottom;
+    this.log.removeAttribute("aria-busy");
+  }
+
+  /** Scrolls to a message, fetching older ones until it is here. */
+  async jump(id) {
+    for (let tries = 0; !this.#views.has(id) && !this.#complete && tries < 40; tries += 1) {
+      await (this.#loading ?? this.#older());
+    }
+    const view = this.#views.get(id);
+    if (!view) return false;
+    this.#following = false;
+    view.root.scrollIntoView({ block: "center" });
+    view.root.focus({ preventScroll: true });
+    view.root.classList.remove("flash");
+    requestAnimationFrame(() => view.root.classList.add("flash"));
+    return true;
+  }
+
+  toBottom() {
+    this.#following = true;
+    this.pill.hidden = true;
+    this.#stick();
+  }
+
+  #stick() {
+    this.log.scrollTop = this.log.scrollHeight;
+    this.#lastTop = this.log.scrollTop;
+  }
+
+  #scrolled() {
+    const { scrollTop, scrollHeight, clientHeight } = this.log;
+    if (scrollHeight - clientHeight - scrollTop < NEAR) {
+      this.#following = true;
+      this.pill.hidden = true;
+    } else if (scrollTop < this.#lastTop - 1) this.#following = false;
+    this.#lastTop = scrollTop;
+  }
+
+  #lift(article) {
+    if (!article || this.tools.parentElement === article.view.body) return;
+    if (!article.view.message.local) article.view.body.append(this.tools);
+  }
+
+  #key(event) {
+    const here = document.activeElement;
+    if (here !== this.log && !here?.matches(".message")) return;
+    const article = here.closest(".message");
+    const step = { ArrowUp: -1, ArrowDown: 1 }[event.key];
+    if (step) {
+      event.preventDefault();
+      const all = [...this.#views.values()].map((view) => view.root);
+      const at = article ? all.indexOf(article) + step : all.length - 1;
+      all[Math.max(0, Math.min(at, all.length - 1))]?.focus();
+    } else if (
+      article &&
+      (event.key === "ContextMenu" || (event.shiftKey && event.key === "F10"))
+    ) {
+      event.preventDefault();
+      this.acts.menu(article.view, article);
+    } else if (event.key === "Escape") this.acts.leave();
+  }
+}
+
+/** The pill over the box that leads back to the newest message. */
+export function drawPill(pill) {
+  pill.replaceChildren(icon("down"), say("new_messages"));
+  pill.setAttribute("aria-label", `${say("new_messages")}: ${say("newest")}`);
+}

@@ -1,0 +1,134 @@
+/** The two sides of the page: channels at the left, members at the right, and who one is. */
+
+import { el, sign } from "./dom.js";
+import { channelName, nameOf, state } from "./state.js";
+import { say } from "./words.js";
+
+const HUES = [18, 42, 92, 152, 178, 205, 232, 268, 318, 346];
+
+/** A drawn avatar: the bot's is the easel, a person's a letter on their own two colours. */
+export function avatar(user, size = "") {
+  const holder = el("span", { class: `avatar ${size}`, "aria-hidden": "true" });
+  if (user && (user.bot || user.id === state.bot?.id)) {
+    holder.classList.add("bot");
+    holder.append(sign());
+    return holder;
+  }
+  const seed = [...String(user?.id ?? "0")].reduce(
+    (sum, sign) => (sum * 31 + sign.charCodeAt()) % 9973,
+    7,
+  );
+  holder.style.setProperty("--hue", HUES[seed % HUES.length]);
+  holder.append([...nameOf(user)][0].toUpperCase());
+  return holder;
+}
+
+function channelButton(channel, onOpen) {
+  const unread = state.unread.get(channel.id) ?? 0;
+  const open = channel.id === state.channelId;
+  const dm = channel.type === "dm";
+  const badge =
+    unread &&
+    el("span", { class: "badge", "aria-label": say("unread", { count: unread }) }, String(unread));
+  const mark = dm
+    ? avatar(state.bot, "small")
+    : el("span", { class: "hash", "aria-hidden": "true", text: "#" });
+  const name = el("span", { class: "grow", text: channelName(channel).slice(1) });
+  const props = {
+    type: "button",
+    class: `row${unread ? " unread" : ""}`,
+    "aria-current": open ? "page" : null,
+    on: { click: () => onOpen(channel.id) },
+  };
+  return el("li", {}, el("button", props, mark, name, badge));
+}
+
+function section(title, items) {
+  const id = `side-${title.replace(/\W+/g, "-")}`;
+  return el(
+    "section",
+    { "aria-labelledby": id },
+    el("h2", { id, text: title }),
+    el("ul", {}, ...items),
+  );
+}
+
+/** Draws the channel list into `holder`. */
+export function drawChannels(holder, onOpen, onDm) {
+  const focused = holder.contains(document.activeElement);
+  const texts = state.channels.filter((one) => one.type !== "dm");
+  const dms = state.channels.filter((one) => one.type === "dm");
+  const begin = el(
+    "button",
+    { type: "button", class: "row", on: { click: onDm } },
+    avatar(state.bot, "small"),
+    el("span", { class: "grow", text: nameOf(state.bot) }),
+  );
+  const draw = (list) => list.map((one) => channelButton(one, onOpen));
+  const parts = [
+    section(say("channels"), draw(texts)),
+    section(say("dms"), dms.length ? draw(dms) : [el("li", {}, begin)]),
+  ];
+  holder.replaceChildren(...parts);
+  if (focused) holder.querySelector("[aria-current]")?.focus();
+}
+
+function member(user, note, lit) {
+  const dot = el("span", { class: `dot${lit ? " lit" : ""}` });
+  const label = el(
+    "span",
+    { class: "grow" },
+    el("span", { class: "name", text: nameOf(user) }),
+    note && el("span", { class: "note", text: note }),
+  );
+  const presence = el("span", { class: "hidden-text", text: lit ? say("online") : say("offline") });
+  return el(
+    "li",
+    { class: "row" },
+    el("span", { class: "seat" }, avatar(user, "small"), dot),
+    label,
+    presence,
+  );
+}
+
+/** A person's roles, and the server's owner named as such. */
+function roleNote(user) {
+  const mine = state.members.get(user.id)?.roles ?? [];
+  const names = (state.guild?.roles ?? [])
+    .filter((role) => mine.includes(role.id))
+    .map((role) => role.name);
+  if (state.guild?.owner_id === user.id) names.push(say("owner"));
+  return names.join(", ");
+}
+
+/** Draws the member list into `holder`. */
+export function drawMembers(holder) {
+  const isHere = (user) => !user.bot && (state.channel?.type !== "dm" || user.id === state.me?.id);
+  const people = [...state.users.values()].filter(isHere);
+  const parts = [];
+  if (state.bot) {
+    const note = state.online ? state.status : say("offline");
+    parts.push(section(say("apps"), [member(state.bot, note, state.online)]));
+  }
+  const seats = people.map((user) => member(user, roleNote(user), user.id === state.me?.id));
+  parts.push(section(`${say("members")} — ${people.length}`, seats));
+  holder.replaceChildren(...parts);
+}
+
+/** Draws the card of the person one is, with the switch to be another. */
+export function drawMe(holder, onBecome) {
+  const select = el("select", { "aria-label": say("whoami"), title: say("whoami"), id: "whoami" });
+  for (const user of state.users.values()) {
+    if (user.bot || user.id === state.bot?.id) continue;
+    const chosen = user.id === state.me?.id;
+    select.append(el("option", { value: user.username, text: nameOf(user), selected: chosen }));
+  }
+  select.addEventListener("change", () => onBecome(select.value));
+  const label = el(
+    "label",
+    { class: "grow" },
+    el("span", { class: "note", text: say("whoami"), "aria-hidden": "true" }),
+    select,
+  );
+  holder.replaceChildren(avatar(state.me), label);
+}

@@ -1,0 +1,58 @@
+"""A message as one viewer sees it: rows made whole, with people, addresses and reactions."""
+
+import copy
+
+from bot.playground import limits
+from bot.playground.attachments import media_of
+from bot.playground.errors import Json
+from bot.playground.journal import Row
+from bot.playground.shapes import BOT_ID
+from bot.playground.world import World
+
+OURS = ("author_id", "reactors", "ephemeral_to")
+
+
+def may_read(world: World, row: Row, *, reads_content: bool) -> bool:
+    """Whether the bot sees what is in a message: its own, direct ones, and where it is named."""
+    direct = world.channels[row["channel_id"]]["type"] == 1
+    mentioned = any(u["id"] == BOT_ID for u in row["mentions"])
+    return reads_content or direct or mentioned or row["author_id"] == BOT_ID
+
+
+def show(world: World, row: Row, viewer: str, *, reads_content: bool, quoted: bool = False) -> Json:
+    """Discord's message object."""
+    shown = {k: copy.deepcopy(v) for k, v in row.items() if k not in OURS}
+    shown["author"] = world.users[row["author_id"]]
+    for attachment in shown["attachments"]:
+        url = world.file_url(attachment["id"])
+        attachment.update(url=url, proxy_url=url)
+    for media in media_of(shown):
+        if file_id := media.get("attachment_id"):
+            url = world.file_url(file_id) if file_id in world.files else ""
+            media.update(url=url, proxy_url=url)
+    if row["reactors"] and not quoted:
+        found = row["reactors"].items()
+        shown["reactions"] = [_show_reaction(emoji, users, viewer) for emoji, users in found]
+    if row.get("message_reference") and not quoted:
+        target = world.messages.get(row["message_reference"]["message_id"])
+        if target is not None and target.get("ephemeral_to", viewer) == viewer:
+            target = show(world, target, viewer, reads_content=reads_content, quoted=True)
+        else:
+            target = None
+        shown["referenced_message"] = target
+    if viewer == BOT_ID and not may_read(world, row, reads_content=reads_content):
+        shown.update(content="", embeds=[], attachments=[], components=[])
+    if "ephemeral_to" in row:
+        shown["flags"] |= limits.EPHEMERAL
+    return shown
+
+
+def _show_reaction(emoji: str, users: list[str], viewer: str) -> Json:
+    return {
+        "emoji": {"id": None, "name": emoji},
+        "count": len(users),
+        "count_details": {"burst": 0, "normal": len(users)},
+        "burst_colors": [],
+        "me_burst": False,
+        "me": viewer in users,
+    }
