@@ -1,0 +1,1 @@
+"""The server admin's commands, checked on our side at every use."""

@@ -1,0 +1,128 @@
+"""Reports: ⚠️ under a picture brings it to the admins' eyes, with what they can do about it."""
+
+import logging
+import re
+
+import aiohttp
+import discord
+
+from bot import audit, messages
+from bot.admin.gate import answer
+from bot.admin.people import put_block, put_warning
+from bot.admission import check_server
+from bot.desk import Asked, DeskClient
+from bot.errors import UserError
+from bot.finish import PicturesLostError
+from bot.jobs import Job, Posted
+from bot.ledger import Deed, Report
+from bot.permissions import may_manage, may_moderate
+
+log = logging.getLogger(__name__)
+
+BUTTON = re.compile(r"report:(delete|warn|block):([0-9]{1,19})")
+LABELS = {"delete": "Delete the picture", "warn": "Warn its painter", "block": "Block its painter"}
+GONE_REPORT = "Easel no longer knows this report."
+WARNING = "A picture of yours was reported, and the admins ask you not to paint the like again."
+REASON = "a reported picture"
+
+
+async def report(client: DeskClient, reporter_id: int, job: Job, posted: Posted) -> None:
+    """Show a reported picture in the log channel, once however many report it."""
+    if posted.guild_id is None:
+        return
+    desk = client.desk
+    banned = reporter_id in desk.settings.banned
+    if banned or await desk.ledger.blocked(posted.guild_id, reporter_id):
+        return
+    if (await desk.rules(posted.guild_id)).log is None:
+        log.info("job=%d is reported, but server=%d has no log", job.id, posted.guild_id)
+        return
+    entry = Report(
+        message_id=posted.message_id,
+        channel_id=posted.channel_id,
+        guild_id=posted.guild_id,
+        job_id=job.id,
+        user_id=posted.user_id,
+        reporter_id=reporter_id,
+    )
+    if not await desk.ledger.add_report(entry):
+        return
+    link = f"https://discord.com/channels/{posted.guild_id}/{posted.channel_id}/{posted.message_id}"
+    prompt = messages.shorten(messages.escape(job.shown), 1000)
+    text = f"**Report** by <@{reporter_id}>: {link}\npainted by <@{posted.user_id}>: **{prompt}**"
+    more = {} if (file := await _picture(client, job)) is None else {"file": file}
+    view = _buttons(posted.message_id)
+    if await audit.post(client, posted.guild_id, text, view=view, **more):
+        log.info("job=%d is reported by user=%d", job.id, reporter_id)
+    else:
+        await desk.ledger.forget_report(posted.message_id)  # the next who reports it tries again
+
+
+async def _picture(client: DeskClient, job: Job) -> discord.File | None:
+    """Return the reported grid, hidden until clicked; it stays here if it is deleted there."""
+    try:
+        file = await client.desk.finisher.grid(job, await client.desk.store.pictures(job.id))
+    except (UserError, PicturesLostError):
+        return None
+    file.spoiler = True
+    return file
+
+
+def _buttons(message_id: int) -> discord.ui.View:
+    view = discord.ui.View(timeout=None)
+    for name, label in LABELS.items():
+        style = discord.ButtonStyle.secondary if name == "warn" else discord.ButtonStyle.danger
+        view.add_item(
+            discord.ui.Button(label=label, style=style, custom_id=f"report:{name}:{message_id}")
+        )
+    view.stop()  # what is pressed is read from its custom_id, so discord.py need keep nothing
+    return view
+
+
+async def press(asked: Asked, pressed: re.Match[str]) -> None:
+    """Do what a button under a report says.
+
+    Raises:
+        UserError: the report is not of this server, or who pressed may not do this.
+
+    """
+    check_server(asked)
+    client, action = asked.client, pressed[1]
+    entry = await client.desk.ledger.report(int(pressed[2])) if int(pressed[2]) < 2**63 else None
+    if entry is None or entry.guild_id != asked.guild_id:
+        raise UserError(GONE_REPORT)
+    manages = may_manage(asked.permissions)
+    if action == "delete" and not (manages or may_moderate(asked.permissions)):
+        raise UserError("Only moderators (Manage Messages) and admins can delete pictures here.")
+    if action != "delete" and not manages:
+        raise UserError("Only members with the permission Manage Server can do this.")
+    await asked.response.defer(ephemeral=True, thinking=True)
+    if action == "delete":
+        text = await _delete(asked, entry)
+    elif action == "warn":
+        await put_warning(client, entry.guild_id, asked.user.id, entry.user_id, WARNING)
+        text = f"<@{entry.user_id}> is warned."
+    else:
+        await put_block(client, entry.guild_id, asked.user.id, entry.user_id, None, REASON)
+        text = f"<@{entry.user_id}> may not paint here any more."
+    await answer(asked, text)
+
+
+async def _delete(asked: Asked, entry: Report) -> str:
+    channel = asked.client.get_partial_messageable(entry.channel_id, guild_id=entry.guild_id)
+    try:
+        await channel.get_partial_message(entry.message_id).delete()
+    except discord.NotFound:
+        return "The picture is gone already."
+    except (discord.HTTPException, aiohttp.ClientError, OSError) as error:
+        log.warning("message=%d could not be deleted: %s", entry.message_id, error)
+        return "The picture could not be deleted; look whether Easel still sees its channel."
+    await asked.client.desk.store.forget_message(entry.message_id)
+    deed = Deed(
+        guild_id=entry.guild_id,
+        by_id=asked.user.id,
+        action="delete",
+        target=f"message {entry.message_id} of user {entry.user_id}",
+    )
+    await audit.record(asked.client, deed)
+    return "The picture is deleted."

@@ -1,0 +1,59 @@
+"""Nobody who presses or types is left without an answer, whatever goes wrong."""
+
+import contextlib
+import logging
+from collections.abc import AsyncIterator, Sequence
+from typing import Any
+
+import discord
+
+from bot import messages
+from bot.disk import FULL
+from bot.errors import DiskError, UserError
+
+log = logging.getLogger(__name__)
+
+TOO_LATE = 10062
+"""Discord's code for an interaction it no longer waits for."""
+
+
+async def refuse(interaction: discord.Interaction[Any], sentence: str) -> None:
+    """Say a sentence to the person who asked, and to nobody else."""
+    text = messages.refusal(sentence)
+    try:
+        if interaction.response.is_done():
+            await interaction.followup.send(text, ephemeral=True)
+        else:
+            await interaction.response.send_message(text, ephemeral=True)
+    except discord.HTTPException as error:
+        log.warning("interaction=%s could not be answered: %s", interaction.id, error)
+
+
+async def tell(interaction: discord.Interaction[Any], sentences: Sequence[str]) -> None:
+    """Say sentences, if there are any, to the person who was answered already."""
+    if sentences:
+        await refuse(interaction, "\n".join(sentences))
+
+
+async def explain(interaction: discord.Interaction[Any], error: BaseException) -> None:
+    """Answer with what went wrong: a sentence for the person, the trace for the log."""
+    if isinstance(error, UserError):
+        await refuse(interaction, str(error))
+    elif isinstance(error, DiskError):
+        log.error("interaction=%s could not be kept: %s", interaction.id, error)
+        await refuse(interaction, FULL)
+    elif isinstance(error, discord.NotFound) and error.code == TOO_LATE:
+        log.warning("interaction=%s came too late to be answered", interaction.id)
+    else:
+        log.error("interaction=%s failed", interaction.id, exc_info=error)
+        await refuse(interaction, messages.SORRY)
+
+
+@contextlib.asynccontextmanager
+async def answering(interaction: discord.Interaction[Any]) -> AsyncIterator[None]:
+    """Turn whatever is raised inside into an answer."""
+    try:
+        yield
+    except Exception as error:  # noqa: BLE001
+        # why: the edge between Discord and us; discord.py would log it and leave the person waiting
+        await explain(interaction, error)

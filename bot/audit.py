@@ -1,0 +1,50 @@
+"""The audit log: what admins do, in the store for good and in the server's log channel."""
+
+import logging
+from typing import Any
+
+import aiohttp
+import discord
+
+from bot import messages
+from bot.desk import DeskClient
+from bot.ledger import Deed
+
+log = logging.getLogger(__name__)
+
+
+def describe(deed: Deed) -> str:
+    """Return one line about what somebody did."""
+    line = f"**{deed.action}** by <@{deed.by_id}>"
+    if deed.target:
+        line += f": {messages.shorten(messages.escape(deed.target), 300)}"
+    if deed.before is not None:
+        line += f"\n-# before: {messages.shorten(messages.escape(deed.before), 700)}"
+    if deed.after is not None:
+        line += f"\n-# after: {messages.shorten(messages.escape(deed.after), 700)}"
+    return line
+
+
+async def record(client: DeskClient, deed: Deed, *, noted: bool = False) -> None:
+    """Keep a deed (unless it is `noted` already) and show it in the log channel, in its own time.
+
+    Nobody waits for the log channel: Discord may hold back what is written there.
+    """
+    if not noted:
+        await client.desk.ledger.note(deed)
+    log.info("server=%d user=%d %s", deed.guild_id, deed.by_id, deed.action)
+    client.desk.start(post(client, deed.guild_id, describe(deed)))
+
+
+async def post(client: DeskClient, guild_id: int, text: str, **more: Any) -> bool:
+    """Write into a server's log channel; False if there is none that can be written."""
+    rules = await client.desk.rules(guild_id)
+    if rules.log is None:
+        return False
+    channel = client.get_partial_messageable(rules.log, guild_id=guild_id)
+    try:
+        await channel.send(messages.refusal(text), **more)
+    except (discord.HTTPException, aiohttp.ClientError, OSError) as error:
+        log.warning("server=%d its log channel cannot be written: %s", guild_id, error)
+        return False
+    return True

@@ -1,0 +1,140 @@
+"""The connection to Discord: what Easel listens to, and who answers it."""
+
+import logging
+import sys
+from typing import Any
+
+import discord
+import yarl
+from discord import app_commands
+from discord.gateway import DiscordWebSocket
+from discord.http import Route
+
+from bot import buttons, messages, permissions
+from bot.admin import desk as admin
+from bot.admin import reports, setup
+from bot.answers import answering, explain, refuse
+from bot.commands import help as help_command
+from bot.commands import imagine, info
+from bot.desk import DeskClient
+from bot.reactions import react
+from bot.safety import Place
+
+log = logging.getLogger(__name__)
+
+INTENTS = discord.Intents(guilds=True, guild_reactions=True, dm_reactions=True)
+"""None of them privileged."""
+NOBODY = discord.AllowedMentions.none()
+COMMANDS = (imagine, info, help_command, admin)
+
+
+def point_at(url: str) -> None:
+    """Let discord.py speak to a playground instead of Discord; before any client starts."""
+    home = yarl.URL(url)
+    Route.BASE = str(home / "api" / "v10")
+    DiscordWebSocket.DEFAULT_GATEWAY = home.with_scheme("ws") / "gateway"
+
+
+discord.VoiceClient.warn_nacl = discord.VoiceClient.warn_dave = False  # Easel never speaks
+
+
+class Tree(app_commands.CommandTree[DeskClient]):
+    """Easel's commands; none leaves its user without an answer."""
+
+    async def on_error(
+        self, interaction: discord.Interaction[Any], error: app_commands.AppCommandError, /
+    ) -> None:
+        """Answer with a sentence, and log what is not the user's doing."""
+        await explain(interaction, getattr(error, "original", error))
+
+
+class Easel(DeskClient):
+    """The bot on Discord. It has a desk before it connects."""
+
+    def __init__(self) -> None:
+        """Make the client; nothing is sent before `login`."""
+        super().__init__(
+            intents=INTENTS,
+            allowed_mentions=NOBODY,
+            max_messages=None,
+            member_cache_flags=discord.MemberCacheFlags.none(),
+            chunk_guilds_at_startup=False,
+            guild_ready_timeout=0.5,
+        )
+        self.tree = Tree(
+            self,
+            allowed_contexts=app_commands.AppCommandContext(guild=True, dm_channel=True),
+            allowed_installs=app_commands.AppInstallationType(guild=True),
+        )
+        self.greeted = False
+        for command in COMMANDS:
+            command.add_to(self.tree)
+
+    async def setup_hook(self) -> None:
+        """Know the buttons of old messages, and tell Discord the commands."""
+        buttons.register(self)
+        await self.tree.sync()
+
+    async def on_ready(self) -> None:
+        """Say once that the bot is there, and how to invite it."""
+        if self.greeted or self.user is None:
+            return
+        self.greeted = True
+        _say(f"Easel is online as {self.user.name}")
+        if not self.desk.settings.playground and self.application_id:
+            _say(f"Invite it: {permissions.invite_link(self.application_id)}")
+        for guild in self.guilds:
+            _warn_of(guild)
+
+    async def on_guild_join(self, guild: discord.Guild) -> None:
+        """Log what the bot lacks on a new server, and offer to set it up."""
+        _warn_of(guild)
+        await setup.offer(self, guild)
+
+    async def on_interaction(self, interaction: discord.Interaction[Any]) -> None:
+        """Answer buttons that nobody else knows, and offer what could not be delivered before."""
+        if interaction.type is discord.InteractionType.component:
+            await self._press(interaction)
+        if self.desk.offer and interaction.type is not discord.InteractionType.autocomplete:
+            await self.desk.offer(interaction)
+
+    async def _press(self, interaction: discord.Interaction[Any]) -> None:
+        """Do what a button of an admin's says; the painters' buttons answer for themselves."""
+        pressed: dict[str, Any] = dict(interaction.data or {})
+        custom_id = str(pressed.get("custom_id", ""))
+        if panel := setup.PANEL.fullmatch(custom_id):
+            async with answering(interaction):
+                await setup.choose(interaction, panel)
+        elif report := reports.BUTTON.fullmatch(custom_id):
+            async with answering(interaction):
+                await reports.press(interaction, report)
+        elif not buttons.JobButton.__discord_ui_compiled_template__.fullmatch(custom_id):
+            await refuse(interaction, messages.UNKNOWN_BUTTON)
+
+    async def on_raw_reaction_add(self, event: discord.RawReactionActionEvent) -> None:
+        """Do what a reaction under one of our messages asks for."""
+        await react(self, event)
+
+    def place_of(self, guild_id: int | None, channel_id: int) -> Place:
+        """Return what a server's channel is: itself with a thread's parent, and age-restricted."""
+        guild = self.get_guild(guild_id) if guild_id else None
+        channel = guild.get_channel_or_thread(channel_id) if guild else None
+        return permissions.place(channel_id, channel)
+
+
+def _warn_of(guild: discord.Guild) -> None:
+    """Name the permissions that the bot's role lacks on a server, with the remedy."""
+    if guild.me is None:
+        return
+    lacking = permissions.missing(guild.me.guild_permissions)
+    if lacking:
+        log.warning(
+            "On the server %s the bot's role lacks %s: allow it under Server Settings → Roles.",
+            guild.id,
+            " and ".join(lacking),
+        )
+
+
+def _say(line: str) -> None:
+    sys.stdout.write(f"{line}\n")
+    sys.stdout.flush()

@@ -1,0 +1,264 @@
+"""What the runner says to the outside: progress, the finished grid, the bad news. Posted once.
+
+After a crash or a broken connection Discord is asked what it has before anything is sent again.
+A grid that finds no place is kept, and given to its painter when they next ask for something.
+"""
+
+import asyncio
+import io
+import logging
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Any
+
+import aiohttp
+import discord
+
+from bot import messages, posts
+from bot.attachments import fetch
+from bot.errors import UserError
+from bot.finish import LARGEST_BYTES, Finisher, PicturesLostError
+from bot.jobs import Job, Posted, State, WrongStateError, story
+from bot.places import Places, Way, posted
+from bot.progress import ProgressBoard
+from bot.rules import Rules
+from bot.safety import BLOCKED
+from bot.store import Store
+
+log = logging.getLogger(__name__)
+
+ACK_PAUSES_S = (0.2, 0.5, 1.0, 0.0)
+ANSWER_S = 3.0
+"""How long a command has to be answered; only then may more be said."""
+OFFERED = 3
+"""How many undelivered grids come with one command."""
+LOST = "The pictures are no longer on Easel's disk. Please paint it again."
+FOR_GOOD = frozenset({LOST, BLOCKED})
+"""With these sentences the pictures are gone, not kept for the next occasion."""
+NOWHERE = (
+    "There was no place left to post it. It is kept, `/info` shows it, and it comes with your "
+    "next command."
+)
+
+
+class Delivery:
+    """The runner's outbox, over discord.py."""
+
+    def __init__(
+        self,
+        client: discord.Client,
+        store: Store,
+        finisher: Finisher,
+        playground: str | None = None,
+    ) -> None:
+        """Speak through a client that has logged in."""
+        self._client = client
+        self._store = store
+        self._finisher = finisher
+        self._places = Places(client, store, finisher)
+        self._playground = playground
+        self._board = ProgressBoard(self._edit_progress)
+        self._owed: set[int] = set()  # painters with grids that found no place
+
+    # -- the runner's calls ---------------------------------------------------------------------
+
+    async def fetch_image(self, job: Job) -> bytes:
+        """Return the picture a painter attached, as it came; UserError if it cannot be had."""
+        assert job.image_url  # noqa: S101 - only asked for such jobs
+        return await fetch(job.image_url, self._playground)
+
+    def progress(self, job: Job, percent: int, preview: bytes | None) -> None:
+        """Show how far a job is, when there is time for it."""
+        self._board.show(job, percent, preview)
+
+    async def close(self) -> None:
+        """Leave every progress message as it is; nothing of ours is on its way any more."""
+        await self._board.close_all()
+
+    async def deliver(self, job: Job) -> None:
+        """Post a painted job's grid, once, and take its progress away."""
+        await self._board.close(job.id)
+        job = await self._store.get(job.id) or job
+        again = job.state is State.DELIVERING
+        if not again:
+            job = await self._store.to_delivering(job.id)
+        try:
+            found = await self._places.find(job) if again or job.doubtful else None
+            place = found or await self._post(job, self._places.ways(job))
+        except PicturesLostError:
+            await self._give_up(job, LOST)
+            return
+        except UserError as error:
+            await self._give_up(job, str(error))
+            return
+        if place is None:
+            await self._give_up(job, NOWHERE)
+            return
+        await self._finish(job, place)
+
+    async def report(self, job: Job) -> None:
+        """Tell the painter that the job was stopped or has failed."""
+        await self._board.close(job.id)
+        text = messages.stopped(job)
+        if job.state is State.FAILED:
+            text = messages.failed(job, job.error or messages.SORRY)
+        async with _unless_away(job, "its end could not be told"):
+            message_id = await posts.edit_ack(self._client, job, text)
+            if message_id is not None:
+                await self._store.add_message(posted(job, message_id))
+
+    async def alarm(self, sentence: str) -> None:
+        """Tell the log channel of every server that has one."""
+        for guild in self._client.guilds:
+            channel_id = Rules.read(await self._store.guild_setting(guild.id)).log
+            if channel_id is None:
+                continue
+            channel = self._client.get_partial_messageable(channel_id, guild_id=guild.id)
+            try:
+                await channel.send(sentence)
+            except (discord.HTTPException, aiohttp.ClientError, OSError) as error:
+                log.warning("guild=%d its log channel cannot be written: %s", guild.id, error)
+
+    # -- at the start ---------------------------------------------------------------------------
+
+    async def reconcile(self) -> None:
+        """Find out which of the waiting jobs were acknowledged before the last stop.
+
+        A job that never was is cancelled without a word, for its painter was told that it failed.
+        """
+        self._owed.update(await self._store.owed())
+        for job in await self._store.unfinished():
+            if job.ack_message_id is not None or not posts.token_lives(job):
+                continue
+            try:
+                found = await posts.find_ack(self._client, job)
+            except (discord.HTTPException, aiohttp.ClientError, OSError) as error:
+                log.warning("job=%d it is not known if it was acknowledged: %s", job.id, error)
+                continue
+            if found is not None:
+                await self._store.set_ack(job.id, found)
+            elif job.state is State.ACCEPTED:
+                log.info("job=%d was never acknowledged and is dropped", job.id)
+                await self._store.to_cancelled(job.id)
+
+    # -- on the next occasion -------------------------------------------------------------------
+
+    async def offer(self, asked: discord.Interaction[Any]) -> None:
+        """Give who asks for something what could not be delivered to them before."""
+        user_id = asked.user.id
+        if user_id not in self._owed:
+            return
+        self._owed.discard(user_id)  # until this is done: two commands are not answered twice
+        for job in (await self._store.undelivered(user_id))[:OFFERED]:
+            async with _unless_away(job, "could not be delivered yet"):
+                await self._offer_one(asked, job)
+        if await self._store.undelivered(user_id):
+            self._owed.add(user_id)
+
+    async def _offer_one(self, asked: discord.Interaction[Any], job: Job) -> None:
+        async def into_answer(job: Job, limit: int) -> Posted | None:
+            return await self._into_answer(asked, job, limit)
+
+        ways: list[Way] = [into_answer]
+        if asked.channel_id == job.channel_id and job.member and not job.ephemeral:
+            ways.insert(0, self._places.into_channel)
+        try:
+            job = await self._store.to_delivering(job.id)
+        except WrongStateError as error:
+            log.info("%s", error)
+            return
+        try:
+            place = await self._post(job, ways)
+        except PicturesLostError:
+            await self._keep(job, LOST)
+            return
+        except UserError as error:
+            await self._keep(job, str(error))
+            return
+        except (discord.HTTPException, aiohttp.ClientError, OSError):
+            await self._store.to_undeliverable(job.id, NOWHERE)
+            raise
+        if place is None:
+            await self._store.to_undeliverable(job.id, NOWHERE)
+        else:
+            await self._finish(job, place)
+
+    async def _into_answer(
+        self, asked: discord.Interaction[Any], job: Job, limit: int
+    ) -> Posted | None:
+        """Put it under the answer to another command, where only its painter sees it."""
+        until = asyncio.get_running_loop().time() + ANSWER_S
+        while not asked.response.is_done():
+            if asyncio.get_running_loop().time() > until:
+                return None
+            await asyncio.sleep(0.1)
+        file, view = await self._places.grid(job, min(limit, LARGEST_BYTES))
+        text = messages.finished(job)
+        message = await asked.followup.send(text, file=file, view=view, ephemeral=True, wait=True)
+        return posted(job, message.id, asked.channel_id)
+
+    # -- posting --------------------------------------------------------------------------------
+
+    async def _post(self, job: Job, ways: list[Way] | tuple[Way, ...]) -> Posted | None:
+        """Post the grid where it can be; None if there is no place for it."""
+        for way in ways:
+            if (place := await self._places.post(job, way)) is not None:
+                return place
+        return None
+
+    async def _finish(self, job: Job, place: Posted) -> None:
+        await self._store.add_message(place)
+        await self._clear_ack(job, place)
+        done = await self._store.to_done(job.id, place.message_id)
+        log.info("%s", story(done))
+
+    async def _give_up(self, job: Job, sentence: str) -> None:
+        kept = await self._keep(job, sentence)
+        self._owed.add(job.user_id)
+        log.warning("%s", story(kept))
+        async with _unless_away(job, "its end could not be told"):
+            await posts.edit_ack(self._client, job, messages.failed(job, sentence))
+
+    async def _keep(self, job: Job, sentence: str) -> Job:
+        """Note why the grid found no place; its pictures stay, unless nothing can show them."""
+        kept = await self._store.to_undeliverable(job.id, sentence)
+        if sentence in FOR_GOOD:
+            await self._store.forget_pictures(job.id)
+        return kept
+
+    async def _clear_ack(self, job: Job, place: Posted) -> None:
+        """Take the progress message away, unless it has become the grid itself."""
+        job = await self._acknowledged(job)
+        if job.ack_message_id == place.message_id:
+            return
+        async with _unless_away(job, "its progress stays in the channel"):
+            await posts.delete_ack(self._client, job)
+
+    async def _acknowledged(self, job: Job) -> Job:
+        """Return the job with its acknowledgement, which a quick painting may have overtaken."""
+        for pause_s in ACK_PAUSES_S:
+            job = await self._store.get(job.id) or job
+            if job.ack_message_id is not None:
+                break
+            await asyncio.sleep(pause_s)
+        return job
+
+    async def _edit_progress(self, job: Job, percent: int, preview: bytes | None) -> None:
+        if job.ack_message_id is None:
+            job = await self._store.get(job.id) or job
+        files = []
+        if preview is not None:
+            name = f"easel-{job.id}-preview.jpg"
+            about = messages.describe(job.shown)
+            preview = await self._finisher.preview(job, preview)
+            files.append(discord.File(io.BytesIO(preview), filename=name, description=about))
+        await posts.edit_ack(self._client, job, messages.progress(job, percent), files)
+
+
+@asynccontextmanager
+async def _unless_away(job: Job, what: str) -> AsyncIterator[None]:
+    """Note what Discord would not take; it is not worth a second try."""
+    try:
+        yield
+    except (discord.HTTPException, aiohttp.ClientError, OSError) as error:
+        log.warning("job=%d %s: %s", job.id, what, error)

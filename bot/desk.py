@@ -1,0 +1,114 @@
+"""What everybody who answers a painter works with: the opened things of one running bot."""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Collection, Coroutine, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+from weakref import WeakValueDictionary
+
+import discord
+
+from bot.data import DataFolder
+from bot.errors import UserError
+from bot.finish import Finisher
+from bot.ledger import Ledger
+from bot.messages import FOREIGN_MODEL
+from bot.rules import Operator, Rules
+from bot.runner import Runner
+from bot.safety import Guard
+from bot.settings import Settings
+from bot.store import Store
+from engine import Engine, ModelCard
+
+
+@dataclass(slots=True)
+class Desk:
+    """The store, the engine and the runner, with what is asked of them at every press."""
+
+    settings: Settings
+    store: Store
+    data: DataFolder
+    engine: Engine
+    runner: Runner
+    finisher: Finisher
+    guard: Guard
+    closing: bool = False
+    offer: Callable[[discord.Interaction[Any]], Awaitable[None]] | None = None
+    """Gives a painter on their next occasion what could not be delivered to them."""
+    ledger: Ledger = field(init=False)
+    _turns: WeakValueDictionary[int, asyncio.Lock] = field(
+        default_factory=WeakValueDictionary, init=False
+    )
+    _errands: set[asyncio.Task[object]] = field(default_factory=set, init=False)
+
+    def __post_init__(self) -> None:
+        """Open the desk's tables of the store."""
+        self.ledger = Ledger(self.store)
+
+    def turn_of(self, user_id: int) -> asyncio.Lock:
+        """Return what a painter's job holds from the look at a quota until it is kept."""
+        return self._turns.setdefault(user_id, asyncio.Lock())
+
+    def start(self, errand: Coroutine[Any, Any, object]) -> None:
+        """Let something happen that nobody waits for."""
+        task = asyncio.create_task(errand)
+        self._errands.add(task)
+        task.add_done_callback(self._errands.discard)
+
+    def cards(self) -> tuple[ModelCard, ...]:
+        """Return the models one may paint with; the first is the default."""
+        return self.engine.models()
+
+    def card(self, name: str) -> ModelCard:
+        """Return the model of that name.
+
+        Raises:
+            UserError: Easel does not have it (any more).
+
+        """
+        cards = self.cards()
+        for card in cards:
+            if card.name == name:
+                return card
+        models = ", ".join(f"`{card.name}`" for card in cards)
+        raise UserError(FOREIGN_MODEL.format(model=name, models=models))
+
+    async def rules(
+        self,
+        guild_id: int | None,
+        places: Collection[int] = (),
+        roles: Collection[int] = (),
+        *,
+        age_restricted: bool = False,
+    ) -> Rules:
+        """Return what holds now; in a direct message only the operator decides."""
+        stored: Mapping[str, Any] = (
+            {} if guild_id is None else await self.store.guild_setting(guild_id)
+        )
+        return Rules.read(
+            stored,
+            places=places,
+            roles=roles,
+            operator=operator_of(self.settings),
+            age_restricted=age_restricted,
+        )
+
+
+def operator_of(settings: Settings) -> Operator:
+    """Return what the operator puts above all servers."""
+    return Operator(
+        steps=settings.max_steps,
+        size=settings.max_size,
+        pictures=settings.max_pictures,
+        nsfw=settings.nsfw,
+    )
+
+
+class DeskClient(discord.Client):
+    """A client that knows its desk."""
+
+    desk: Desk
+
+
+Asked = discord.Interaction[DeskClient]
+"""An interaction that Easel answers: `asked.client.desk` is at hand."""

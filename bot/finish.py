@@ -1,0 +1,118 @@
+"""Stored pictures as people get them: enlarged, with their parameters inside, small enough to send.
+
+Everything that works on pixels runs off the loop.
+"""
+
+import asyncio
+import io
+from collections.abc import Callable, Collection, Sequence
+
+import discord
+
+from bot import flags, grid, messages, uploads
+from bot.data import DataFolder
+from bot.jobs import Job, Picture
+from bot.safety import Guard
+from engine import ModelCard
+
+LARGEST_BYTES = discord.utils.DEFAULT_FILE_SIZE_LIMIT_BYTES
+REQUEST_BYTES = 24 * 2**20
+"""All files of one message together; Discord takes 25 MiB with what is around them."""
+
+
+class PicturesLostError(Exception):
+    """A job is painted in the store, but its files are not on the disk."""
+
+
+class Finisher:
+    """Makes files of stored tiles."""
+
+    def __init__(
+        self, data: DataFolder, cards: Callable[[], Sequence[ModelCard]], guard: Guard
+    ) -> None:
+        """Read tiles from the data folder; the cards say how much larger they are delivered.
+
+        The guard says of every file whether it is hidden, so that no way out forgets to ask.
+        """
+        self._data = data
+        self._cards = cards
+        self._guard = guard
+
+    async def grid(
+        self, job: Job, pictures: Sequence[Picture], limit_bytes: int = LARGEST_BYTES
+    ) -> discord.File:
+        """Return the 2×2 grid of a job.
+
+        Raises:
+            PicturesLostError: a tile is not on the disk.
+            UserError: the pictures may not be shown there (any more).
+
+        """
+        upload = await asyncio.to_thread(self._grid, job, pictures, limit_bytes)
+        hidden = await self._guard.covered(pictures, job.guild_id, job.channel_id)
+        return _file(upload, job, f"easel-{job.id}", hidden=hidden)
+
+    async def tile(
+        self,
+        job: Job,
+        picture: Picture,
+        limit_bytes: int = LARGEST_BYTES,
+        *,
+        channel_id: int | None = None,
+    ) -> discord.File:
+        """Return one picture of a job, for its own channel or another one of its server.
+
+        Raises:
+            PicturesLostError: it is not on the disk.
+            UserError: it may not be shown there.
+
+        """
+        upload = await asyncio.to_thread(self._tile, job, picture, limit_bytes)
+        where = job.channel_id if channel_id is None else channel_id
+        hidden = await self._guard.covered([picture], job.guild_id, where)
+        return _file(upload, job, f"easel-{job.id}-{picture.tile + 1}", hidden=hidden)
+
+    async def tiles(self, job: Job, pictures: Collection[Picture]) -> list[discord.File]:
+        """Return pictures that fit into one message together.
+
+        Raises:
+            PicturesLostError: one is not on the disk.
+
+        """
+        limit = min(LARGEST_BYTES, REQUEST_BYTES // max(len(pictures), 1))
+        return [await self.tile(job, picture, limit) for picture in pictures]
+
+    async def preview(self, job: Job, picture: bytes) -> bytes:
+        """Return a preview as it may be shown: coarse, where pictures are checked."""
+        return await self._guard.preview(job, picture)
+
+    def _grid(self, job: Job, pictures: Sequence[Picture], limit_bytes: int) -> uploads.Upload:
+        whole = grid.compose([self._enlarged(job, picture) for picture in pictures])
+        return uploads.fit(_signed(whole, job, job.request.seed), limit_bytes)
+
+    def _tile(self, job: Job, picture: Picture, limit_bytes: int) -> uploads.Upload:
+        enlarged = self._enlarged(job, picture)
+        return uploads.fit(_signed(enlarged, job, picture.seed), limit_bytes)
+
+    def _enlarged(self, job: Job, picture: Picture) -> bytes:
+        try:
+            png = self._data.path(picture.file).read_bytes()
+        except FileNotFoundError as error:
+            raise PicturesLostError(f"job={job.id} {picture.file} is gone") from error
+        scales = {card.name: card.delivery_scale for card in self._cards()}
+        return grid.scale(png, scales.get(job.request.model, 1))
+
+
+def _signed(png: bytes, job: Job, seed: int) -> bytes:
+    """Put into the picture what it was made from."""
+    wish = flags.Wish(request=job.request, shown=job.shown)
+    return grid.with_parameters(png, *grid.parameters(wish, seed))
+
+
+def _file(upload: uploads.Upload, job: Job, stem: str, *, hidden: bool) -> discord.File:
+    return discord.File(
+        io.BytesIO(upload.content),
+        filename=f"{stem}.{upload.suffix}",
+        description=messages.describe(job.shown),
+        spoiler=hidden,
+    )

@@ -1,0 +1,175 @@
+"""Every text that leaves for a channel; prompts are made harmless here and nowhere else.
+
+A prompt is shown as its painter typed it: it pings nobody, formats nothing, links nowhere, and is
+shortened with … where a message would grow beyond Discord's limit.
+"""
+
+import re
+import unicodedata
+from collections.abc import Iterable
+
+from bot import pace
+from bot.jobs import Job, Kind, State
+from bot.pace import Outlook
+
+LONGEST = 2000
+"""Characters in a message, as Discord counts them for bots."""
+LONGEST_DESCRIPTION = 1024
+"""Characters in an attachment's description."""
+
+EXPECT_NOISE = "untrained model: expect noise"
+UNTRAINED = f"-# {EXPECT_NOISE}"
+QUEUED = (
+    "-# Job queued: you have reached the maximum allowed number of concurrent jobs. "
+    "Don't worry, this job will start as soon as another one finishes!"
+)
+RESTARTING = "Easel is restarting. Please try again in a minute; what it has taken in is kept."
+SORRY = "Something went wrong on this side, and it has been logged. Please try again."
+UNKNOWN_JOB = "Easel no longer knows the job behind this message. Paint it again with `/imagine`."
+UNKNOWN_BUTTON = "This button is of another version of Easel. Paint it again with `/imagine`."
+LOST_PICTURE = (
+    "The picture behind this button is no longer on Easel's disk, for old pictures make room for "
+    "new ones. Easel can paint it again with the same seed."
+)
+LOST_SOURCE = (
+    "The picture that this one started from is no longer on Easel's disk, so it cannot be painted "
+    "again as it was. Paint a new one with `/imagine`."
+)
+FOREIGN_MODEL = "This was painted with `{model}`, which Easel does not have now; it has {models}."
+
+_HIDDEN = dict.fromkeys(
+    [0x200B, 0x200E, 0x200F, 0x2060, 0xFEFF, *range(0x202A, 0x202F), *range(0x2066, 0x206A)]
+)
+_LIVE = re.compile(
+    r"[\\*_~`|\[\]<@]"  # formatting, masked links, everything in angle brackets, mentions
+    r"|:(?=//)"  # links
+    r"|:(?=[\w+-]+:)"  # emoji by name
+    r"|(?<=discord)\.(?=gg\b|com\b)|(?<=discordapp)\.(?=com\b)",  # invitations
+    re.IGNORECASE,
+)
+_PIECE = re.compile(r"\\.|.", re.DOTALL)
+
+
+def clean(text: str) -> str:
+    """Return the text on one line, without control and direction signs."""
+    line = " ".join(text.translate(_HIDDEN).split())
+    return "".join(sign for sign in line if unicodedata.category(sign) not in {"Cc", "Cs"})
+
+
+def escape(text: str) -> str:
+    """Return the text so that Discord shows just what it says."""
+    return _LIVE.sub(r"\\\g<0>", clean(text))
+
+
+def length(text: str) -> int:
+    """Return the length in UTF-16 units, which is never less than Discord's count."""
+    return len(text) + sum(sign > "\uffff" for sign in text)
+
+
+def shorten(escaped: str, room: int) -> str:
+    """Cut between two signs, never inside an escape, so that `…` still fits into the room."""
+    if length(escaped) <= room:
+        return escaped
+    kept: list[str] = []
+    left = room - 1
+    for piece in _PIECE.findall(escaped):
+        left -= length(piece)
+        if left < 0:
+            break
+        kept.append(piece)
+    return "".join(kept).rstrip() + "…"
+
+
+def describe(text: str) -> str:
+    """Return the prompt as the description of an attachment, where nothing is formatted."""
+    return shorten(clean(text), LONGEST_DESCRIPTION)
+
+
+def _around(before: str, shown: str, after: str) -> str:
+    """Put the prompt, in bold, between two texts of ours, within the limit."""
+    room = LONGEST - length(before) - length(after) - 4
+    return f"{before}**{shorten(escape(shown), room)}**{after}"
+
+
+def _by(job: Job) -> str:
+    who = f"<@{job.user_id}>"
+    return f" - Variations by {who}" if job.kind is Kind.VARIATION else f" - {who}"
+
+
+def waiting(job: Job, *, because: str | None = None, notes: Iterable[str] = ()) -> str:
+    """Say that the job is taken in; `because` names what it waits for, such as a loading model."""
+    state = f"(Waiting to start: {because})" if because else "(Waiting to start)"
+    after = f" - <@{job.user_id}> {state}" + "".join(f"\n{note}" for note in notes)
+    before = ""
+    if job.kind is Kind.VARIATION and job.parent_tile is not None:
+        before = f"Making variations for image #{job.parent_tile + 1} with prompt "
+    return _around(before, job.shown, after)
+
+
+def outlook(seen: Outlook | None) -> str | None:
+    """Say how many jobs are before one, and how long it will take, where that is worth a word."""
+    if seen is None:
+        return None
+    words = []
+    if seen.place > 0:
+        words.append(f"{seen.place} job{'s' if seen.place > 1 else ''} before it")
+    if seen.eta_s is not None and seen.eta_s >= pace.SHOWN_S:
+        words.append(pace.phrase(seen.eta_s))
+    return ", ".join(words) or None
+
+
+def progress(job: Job, percent: int) -> str:
+    """Say how far the painting is."""
+    return _around("", job.shown, f"{_by(job)} ({percent}%)")
+
+
+def finished(job: Job) -> str:
+    """Stand over the finished grid."""
+    return _around("", job.shown, _by(job))
+
+
+def stopped(job: Job) -> str:
+    """Say that the job was cancelled."""
+    return _around("", job.shown, f"{_by(job)} (Stopped)")
+
+
+def failed(job: Job, sentence: str) -> str:
+    """Say that the job failed, and why."""
+    return _around("", job.shown, f"{_by(job)} (Failed)\n{shorten(sentence, 600)}")
+
+
+def picture(job: Job, tile: int, user_id: int) -> str:
+    """Stand over one picture taken out of a grid."""
+    return _around("", job.shown, f" - Image #{tile + 1} <@{user_id}>")
+
+
+def listed(job: Job, seen: Outlook | None) -> str:
+    """Return one line about a job that is not done; `seen` is what is known of its wait."""
+    state = outlook(seen) or "next" if seen else "painting"
+    if job.state is State.UNDELIVERABLE:
+        state = "painted, but there was no place to post it; it comes with your next command"
+    where = ""
+    if job.ack_message_id is not None:
+        where = (
+            f" https://discord.com/channels/{job.guild_id or '@me'}/{job.channel_id}"
+            f"/{job.ack_message_id}"
+        )
+    return f"- **{shorten(escape(job.shown), 80)}** ({state}){where}"
+
+
+def letter(job: Job, seed: int) -> str:
+    """Stand over the pictures sent by direct message."""
+    return _around("", job.shown, f"\n**Job ID**: {job.id}\n**seed** {seed}")
+
+
+def closed_letterbox(user_id: int) -> str:
+    """Say in the channel that the direct message did not arrive."""
+    return (
+        f"<@{user_id}> I could not send you a direct message. "
+        "Allow direct messages from this server's members in its privacy settings, then ✉️ again."
+    )
+
+
+def refusal(sentence: str) -> str:
+    """Return a sentence to the person who asked, cut to what a message holds."""
+    return shorten(sentence, LONGEST)

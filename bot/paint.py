@@ -1,0 +1,94 @@
+"""`easel imagine`: one grid without any Discord."""
+
+import asyncio
+import json
+import sys
+from pathlib import Path
+
+from rich.console import Console
+from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
+
+import engine
+from bot import flags, grid
+from bot.errors import OperatorError, UserError
+from bot.messages import EXPECT_NOISE
+from bot.settings import Settings, engine_options
+from engine import Engine, ModelCard, ModelError, Painted, Request
+
+
+async def paint(text: str, out: Path, settings: Settings, *, as_json: bool = False) -> None:
+    """Paint the prompt and write `out`, the grid, and its tiles as `<stem>-1.png` … beside it.
+
+    Raises:
+        UserError: the prompt cannot be painted, or `out` is no .png file.
+        OperatorError: the model cannot be opened, or the file cannot be written.
+
+    """
+    if out.suffix.lower() != ".png":
+        raise UserError(f"--out {out} is not a .png file; Easel writes PNG, such as easel.png.")
+    try:
+        painter = Engine(engine_options(settings))
+    except ModelError as error:
+        raise OperatorError(str(error)) from error
+    cards = painter.models()
+    wish = flags.parse(text, cards)
+    card = next(card for card in cards if card.name == wish.request.model)
+    if card.untrained:
+        sys.stderr.write(f"{EXPECT_NOISE}\n")
+    await painter.start()
+    try:
+        painted = await _follow(painter, wish.request)
+    finally:
+        await painter.close()
+    try:
+        tiles = await asyncio.to_thread(_write, painted, card, wish, out)
+    except OSError as error:
+        raise OperatorError(
+            f"{out} cannot be written: {error.strerror}. Name another file with --out.", code=73
+        ) from error
+    if as_json:
+        width, height = wish.request.width, wish.request.height
+        line = {
+            "prompt": wish.request.prompt,
+            "seed": wish.request.seed,
+            "steps": wish.request.num_inference_steps,
+            "width": width * card.delivery_scale,
+            "height": height * card.delivery_scale,
+            "model": wish.request.model,
+            "tiles": [str(tile) for tile in tiles],
+            "grid": str(out),
+            "seconds": round(painted.seconds, 2),
+        }
+        sys.stdout.write(json.dumps(line, ensure_ascii=False) + "\n")
+    else:
+        sys.stderr.write(f"{out}\n")
+
+
+async def _follow(painter: Engine, request: Request) -> Painted:
+    """Show the painting's progress on stderr; return what was painted."""
+    columns = (TextColumn("{task.description}"), BarColumn(), TimeElapsedColumn())
+    with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
+        task = bar.add_task("loading the model", total=None)
+        async for event in painter.submit(1, request):
+            match event:
+                case engine.Progress(step, steps):
+                    bar.update(task, description="painting", completed=step, total=steps)
+                case Painted():
+                    return event
+                case engine.Failed(sentence):
+                    raise OperatorError(sentence, code=70)
+                case _:
+                    pass
+    raise OperatorError("The painting was stopped before it was done.", code=70)
+
+
+def _write(painted: Painted, card: ModelCard, wish: flags.Wish, out: Path) -> tuple[Path, ...]:
+    """Write the tiles and the grid with their parameters inside; return the tiles' paths."""
+    out.parent.mkdir(parents=True, exist_ok=True)
+    pictures = [grid.scale(picture, card.delivery_scale) for picture in painted.pictures]
+    tiles = tuple(out.with_name(f"{out.stem}-{k}{out.suffix}") for k in range(1, len(pictures) + 1))
+    for path, picture, seed in zip(tiles, pictures, painted.seeds, strict=True):
+        path.write_bytes(grid.with_parameters(picture, *grid.parameters(wish, seed)))
+    whole = grid.with_parameters(grid.compose(pictures), *grid.parameters(wish, wish.request.seed))
+    out.write_bytes(whole)
+    return tiles

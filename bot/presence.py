@@ -1,0 +1,28 @@
+"""What stands under the bot's name: that its model is still loading, or is untrained."""
+
+import asyncio
+
+import discord
+
+from bot.messages import EXPECT_NOISE
+from engine import Engine
+
+LOOK_AGAIN_S = 0.5
+
+
+async def show_model(client: discord.Client, engine: Engine) -> None:
+    """Keep the presence true until the model is loaded."""
+    await client.wait_until_ready()
+    shown: str | None = None
+    while True:
+        stats = engine.stats()
+        untrained = any(card.untrained for card in engine.models())
+        wanted = stats.loading or stats.failed or (EXPECT_NOISE if untrained else None)
+        if wanted != shown:
+            # Discord cuts a custom status at 128 characters, and refuses a longer one
+            activity = discord.CustomActivity(wanted[:128]) if wanted else None
+            await client.change_presence(activity=activity)
+            shown = wanted
+        if stats.loading is None:
+            return
+        await asyncio.sleep(LOOK_AGAIN_S)

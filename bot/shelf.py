@@ -1,0 +1,94 @@
+"""What the store tells of itself and gives away: numbers for the operator, old pictures.
+
+Only what reads many rows at once, and the forgetting of pictures; jobs' steps are the store's.
+"""
+
+import time
+from collections.abc import Collection
+
+from bot.database import Database
+
+RECENT = 200
+"""So many painted jobs are looked at for what is measured."""
+
+
+class Shelf(Database):
+    """The half of the store that looks at all jobs together."""
+
+    async def counts(self) -> dict[str, int]:
+        """Return how many jobs are in each state."""
+        rows = await self._read("SELECT state, count(*) FROM jobs GROUP BY state")
+        return {row[0]: row[1] for row in rows}
+
+    async def waiting_by_lane(self) -> dict[str, int]:
+        """Return how many jobs wait in each lane."""
+        sql = "SELECT lane, count(*) FROM jobs WHERE state = 'accepted' GROUP BY lane"
+        return {row[0]: row[1] for row in await self._read(sql)}
+
+    async def painted_since(self, moment: float) -> int:
+        """Return how many jobs were painted since then."""
+        sql = "SELECT count(*) FROM jobs WHERE painted_at > ?"
+        return sum(row[0] for row in await self._read(sql, (moment,)))
+
+    async def speed(self) -> tuple[float, float]:
+        """Return the mean cost and seconds of the latest jobs."""
+        rows = await self._read(
+            "SELECT coalesce(avg(cost), 0.0), coalesce(avg(painted_at - started_at), 0.0)"
+            " FROM (SELECT * FROM jobs WHERE painted_at IS NOT NULL"
+            " ORDER BY painted_at DESC LIMIT 20)"
+        )
+        return next((row[0], row[1]) for row in rows)
+
+    async def eta_errors(self) -> list[tuple[float, float]]:
+        """Return, of the latest jobs that were told a time, the wait told and the wait had."""
+        rows = await self._read(
+            "SELECT eta_s, painted_at - accepted_at FROM jobs WHERE painted_at IS NOT NULL"
+            " AND eta_s IS NOT NULL ORDER BY painted_at DESC LIMIT ?",
+            (RECENT,),
+        )
+        return [(row[0], row[1]) for row in rows]
+
+    async def picture_jobs(self, *, older_than: float | None = None, limit: int = 50) -> list[int]:
+        """Return the jobs whose pictures go first: the oldest, favourites last.
+
+        With `older_than` (a Unix time) only those painted before it, and no favourite. A job
+        that is not finished, or that one in the queue starts from, keeps its pictures.
+        """
+        rows = await self._read(
+            "SELECT id FROM jobs WHERE state IN ('done', 'undeliverable')"
+            " AND (:moment IS NULL OR (favourite = 0 AND painted_at < :moment))"
+            " AND EXISTS (SELECT 1 FROM pictures WHERE job_id = jobs.id)"
+            " AND id NOT IN (SELECT parent_id FROM jobs WHERE parent_id IS NOT NULL"
+            "  AND state IN ('accepted', 'running'))"
+            " ORDER BY favourite, painted_at LIMIT :limit",
+            {"moment": older_than, "limit": limit},
+        )
+        return [row[0] for row in rows]
+
+    async def forget_pictures(self, job_id: int) -> None:
+        """Forget that a job has pictures; the files go after this."""
+        async with self._write() as connection:
+            await connection.execute("DELETE FROM pictures WHERE job_id = ?", (job_id,))
+
+    async def without_pictures(self, job_ids: Collection[int]) -> list[int]:
+        """Return which of these jobs own no pictures: their files are left over."""
+        rows = await self._read("SELECT DISTINCT job_id FROM pictures")
+        owners = {row[0] for row in rows}
+        rows = await self._read("SELECT id FROM jobs WHERE state IN ('accepted', 'running')")
+        return sorted(set(job_ids) - owners - {row[0] for row in rows})
+
+    async def report(self) -> dict[str, object]:
+        """Return what `easel stats` tells of the jobs, as plain JSON."""
+        now = time.time()
+        errors = sorted(abs(had - told) for told, had in await self.eta_errors())
+        late = sorted(had / told for told, had in await self.eta_errors() if told > 0)
+        middle = len(errors) // 2
+        return {
+            "jobs": await self.counts(),
+            "waiting": await self.waiting_by_lane(),
+            "painted_last_hour": await self.painted_since(now - 3600),
+            "painted_last_day": await self.painted_since(now - 86400),
+            "eta_jobs": len(errors),
+            "eta_error_s": round(errors[middle], 1) if errors else None,
+            "eta_ratio": round(late[len(late) // 2], 2) if late else None,
+        }
