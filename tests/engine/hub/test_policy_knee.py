@@ -1,0 +1,68 @@
+"""The knee: how many rows a forward is worth on a device of which nothing was known before."""
+
+import pytest
+
+from engine.knee import EXPLORE_EVERY, FIRST_CAP, Knee
+
+
+def learn(knee, seconds, forwards=40):
+    """Run forwards as large as the knee lets them; the cap in the end."""
+    for _ in range(forwards):
+        rows = knee.cap("unet")
+        knee.observe("unet", rows, seconds(rows))
+    return knee.cap("unet")
+
+
+def test_a_new_device_starts_at_one_grid():
+    """Before anything is measured the cap is one grid with guidance."""
+    knee = Knee()
+    assert knee.cap("unet") == FIRST_CAP
+    assert knee.seconds_per_row("unet") == 0
+
+
+@pytest.mark.parametrize(
+    ("seconds", "cap"),
+    [
+        (lambda rows: max(0.025, rows * 0.002), 12),
+        (lambda rows: max(0.050, rows * 0.001), 48),
+        (lambda rows: 0.01 + rows * 1e-5, 64),
+    ],
+    ids=["knee at 12", "knee at 50", "no knee"],
+)
+def test_the_cap_climbs_to_the_knee(seconds, cap):
+    """While a larger bucket gives 5 % more rows a second, the next one is tried."""
+    assert learn(Knee(), seconds) == cap
+
+
+def test_rows_that_cost_the_same_are_not_gathered():
+    """On a device full with few rows the cap falls to them as soon as small jobs show it."""
+    knee = Knee()
+    for rows in (8, 4, 2, 1):
+        knee.observe("unet", rows, 0.1 * rows)
+    assert knee.cap("unet") == 1
+    assert knee.seconds_per_row("unet") == pytest.approx(0.1)
+
+
+def test_each_kind_of_call_has_its_own_knee():
+    """A full device for one shape says nothing of another."""
+    knee = Knee()
+    for rows in (1, 2, 4):
+        knee.observe(("unet", 128), rows, 0.1 * rows)
+    assert knee.cap(("unet", 128)) == 1
+    assert knee.cap(("unet", 64)) == FIRST_CAP
+
+
+def test_the_knee_follows_a_device_that_changes():
+    """Now and then a forward may be a bucket larger: a device that became faster is noticed."""
+    knee = Knee()
+    for rows in (1, 2, 4, 8):
+        knee.observe("unet", rows, max(0.01, rows * 0.0025))
+    assert knee.cap("unet") == 4
+    assert learn(knee, lambda _rows: 0.01, forwards=10 * EXPLORE_EVERY) == 64
+
+
+def test_a_clock_that_stands_still_breaks_nothing():
+    """Zero seconds are possible where clocks are coarse."""
+    knee = Knee()
+    knee.observe("unet", 4, 0.0)
+    assert knee.cap("unet") >= 1

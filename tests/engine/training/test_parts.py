@@ -1,0 +1,181 @@
+"""Every trainer learns, resumes, and what comes out opens in stock diffusers."""
+
+import json
+import random
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+import torch
+from diffusers import StableDiffusionImg2ImgPipeline, StableDiffusionPipeline
+
+from engine.training.autoencoder import moment_loss, psnr_db, train_autoencoder
+from engine.training.bank import Bank, shape_of, write_bank
+from engine.training.checkpoint import replace_file
+from engine.training.denoiser import NoiseSchedule, draw_steps, train_denoiser
+from engine.training.export import export_model, load_autoencoder, load_text
+from engine.training.meter import Progress
+from engine.training.muon import orthogonalize
+from engine.training.presets import STAGE_A, Preset
+from engine.training.text import contrast_loss, draw_batch, train_text
+from engine.training.trainer import Plan, rate_at
+from engine.training.world import has_held_out_pair
+
+
+def plan_for(folder: Path, steps: int, *, resume: bool = False) -> Plan:
+    """A plan that ends after some steps."""
+    return Plan(folder, minutes=60, resume=resume, warmup=2, max_steps=steps)
+
+
+@pytest.fixture(scope="module")
+def work(preset: Preset, pack: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Checkpoints of one step of each part; tests leave them as they are."""
+    folder = tmp_path_factory.mktemp("work")
+    train_autoencoder(preset, pack, plan_for(folder / "autoencoder", 1), batch=2)
+    train_text(preset, pack, plan_for(folder / "text", 1), batch=4)
+    tokenizer, encoder = load_text(preset, folder / "text")
+    autoencoder = load_autoencoder(preset, folder / "autoencoder")
+    bank = folder / "bank"
+    write_bank(preset, pack, bank, autoencoder, encoder, tokenizer, scenes=preset.bank_scenes)
+    train_denoiser(preset, bank, plan_for(folder / "denoiser", 1), batch=2)
+    return folder
+
+
+def test_the_autoencoder_learns(preset: Preset, pack: Path, tmp_path: Path) -> None:
+    """A few steps lower the loss of the autoencoder."""
+    first = train_autoencoder(preset, pack, plan_for(tmp_path / "a", 1), batch=4)
+    later = train_autoencoder(preset, pack, plan_for(tmp_path / "b", 25), batch=4)
+    assert later.loss < first.loss
+
+
+def test_the_text_encoder_learns(preset: Preset, pack: Path, tmp_path: Path) -> None:
+    """A few steps bring captions and pictures nearer."""
+    first = train_text(preset, pack, plan_for(tmp_path / "a", 1), batch=8)
+    later = train_text(preset, pack, plan_for(tmp_path / "b", 25), batch=8)
+    assert later.loss < first.loss
+
+
+def test_the_denoiser_learns_and_resumes(preset: Preset, work: Path, tmp_path: Path) -> None:
+    """A few steps lower the loss, and a resumed run counts on from where it stopped."""
+    folder = tmp_path / "denoiser"
+    first = train_denoiser(preset, work / "bank", plan_for(folder, 10), batch=8)
+    assert first.samples == 80
+    resumed = plan_for(folder, 30, resume=True)
+    later = train_denoiser(preset, work / "bank", resumed, batch=8)
+    assert (later.samples, later.steps) == (240, 30)
+    assert later.seconds > first.seconds
+    assert later.loss < first.loss
+
+
+def test_resuming_restores_the_optimizer(preset: Preset, pack: Path, tmp_path: Path) -> None:
+    """Weights after a stop and a resume are those of the checkpoint, momentum included."""
+    folder = tmp_path / "autoencoder"
+    train_autoencoder(preset, pack, plan_for(folder, 3), batch=2)
+    before = {path.name: path.read_bytes() for path in folder.glob("*.safetensors")}
+    train_autoencoder(preset, pack, plan_for(folder, 3, resume=True), batch=2)
+    after = {path.name: path.read_bytes() for path in folder.glob("*.safetensors")}
+    assert before == after
+
+
+def test_the_export_opens_in_stock_diffusers(preset: Preset, work: Path, tmp_path: Path) -> None:
+    """from_pretrained needs nothing of Easel, and both stock pipelines paint with it."""
+    folder = tmp_path / "embedded"
+    folder.mkdir()
+    (folder / "NOTICE").write_text("by hand")
+    export_model(preset, work, folder)
+    pipeline = StableDiffusionPipeline.from_pretrained(folder, local_files_only=True)
+    pipeline.set_progress_bar_config(disable=True)
+    picture = pipeline("a red apple", num_inference_steps=2).images[0]
+    assert picture.size == (32, 32)
+    again = StableDiffusionImg2ImgPipeline(**pipeline.components, requires_safety_checker=False)
+    again.set_progress_bar_config(disable=True)
+    assert again("a fox", image=picture, strength=0.5, num_inference_steps=4).images
+    card = json.loads((folder / "easel.json").read_text())
+    assert card["native_size"] == 32
+    assert card["trained_samples"] == 2
+    assert not card["untrained"]
+    assert (folder / "NOTICE").read_text() == "by hand"
+
+
+def test_the_bank_is_not_written_twice(preset: Preset, pack: Path, work: Path) -> None:
+    """Shards that exist are kept, so that writing the bank can be resumed."""
+    shard = next((work / "bank").glob("shard-*.safetensors"))
+    before = shard.stat().st_mtime_ns
+    tokenizer, encoder = load_text(preset, work / "text")
+    autoencoder = load_autoencoder(preset, work / "autoencoder")
+    write_bank(preset, pack, work / "bank", autoencoder, encoder, tokenizer, scenes=8)
+    assert shard.stat().st_mtime_ns == before
+
+
+def test_every_fourth_shard_is_not_square(preset: Preset) -> None:
+    """Other shapes take turns in a quarter of the shards."""
+    several = replace(preset, shapes=((48, 24), (24, 48)))
+    shapes = [shape_of(several, shard) for shard in range(8)]
+    assert shapes == [(32, 32)] * 3 + [(48, 24)] + [(32, 32)] * 3 + [(24, 48)]
+
+
+def test_a_batch_is_of_one_shape(tmp_path: Path) -> None:
+    """Scenes of different shapes never meet in a batch, and each shape comes."""
+    for name, shape in (("0", (4, 4)), ("1", (3, 6))):
+        tensors = {"latents": torch.zeros(4, 2, *shape), "words": torch.zeros(4, 5, 8)}
+        replace_file(
+            tmp_path / f"shard-{name}.safetensors", {**tensors, "nothing": torch.zeros(1, 5, 8)}
+        )
+    bank = Bank(tmp_path)
+    seen = {tuple(bank.draw(3, 0.1)[0].shape) for _ in range(40)}
+    assert seen == {(3, 2, 4, 4), (3, 2, 3, 6)}
+
+
+def test_the_rate_rises_holds_and_falls_to_nothing(tmp_path: Path) -> None:
+    """Warm-up, a level stretch, and zero at the planned end."""
+    plan = Plan(tmp_path, minutes=10, hold=0.5)
+    assert rate_at(Progress(steps=0), plan) < 0.1
+    assert rate_at(Progress(steps=1000, seconds=200), plan) == 1
+    assert rate_at(Progress(steps=1000, seconds=450), plan) == pytest.approx(0.5)
+    assert rate_at(Progress(steps=1000, seconds=600), plan) == 0
+
+
+def test_orthogonalizing_evens_out_all_directions() -> None:
+    """Muon's step has singular values near one, whatever the gradient's were."""
+    matrix = torch.randn(12, 30, generator=torch.Generator().manual_seed(0))
+    values = torch.linalg.svdvals(orthogonalize(matrix))
+    assert values.min() > 0.5
+    assert values.max() < 1.5
+
+
+def test_the_last_step_of_the_schedule_is_pure_noise() -> None:
+    """No signal leaks at the last step: painting starts from noise alone."""
+    schedule = NoiseSchedule()
+    latents, noise = torch.ones(1, 1, 2, 2), torch.randn(1, 1, 2, 2)
+    noisy, target = schedule.mix(latents, noise, torch.tensor([999]))
+    assert torch.allclose(noisy, noise, atol=1e-3)
+    assert torch.allclose(target, -latents, atol=1e-3)
+
+
+def test_steps_cover_the_schedule_evenly() -> None:
+    """Each stretch of the schedule gets its sample in every batch."""
+    steps = draw_steps(10)
+    assert [int(step) // 100 for step in steps] == list(range(10))
+
+
+def test_near_misses_never_hold_a_held_out_combination() -> None:
+    """Scenes mixed of two neighbours keep to the split as well."""
+    scenes = draw_batch(STAGE_A.world, random.Random(0), 600)
+    assert len(scenes) == 600
+    assert not any(has_held_out_pair(scene) for scene in scenes)
+
+
+def test_contrast_is_lowest_when_pairs_match() -> None:
+    """Matched captions and pictures cost less than swapped ones."""
+    same = torch.eye(3).bool()
+    assert contrast_loss(5 * torch.eye(3), same) < contrast_loss(5 * torch.eye(3).roll(1, 0), same)
+
+
+def test_measures_say_what_they_measure() -> None:
+    """A tenth off everywhere is 20 dB; unit latents have no moment loss."""
+    assert psnr_db(torch.full((1, 3, 4, 4), 0.4), torch.full((1, 3, 4, 4), 0.5)) == pytest.approx(
+        20
+    )
+    latents = torch.randn(64, 4, 16, 16, generator=torch.Generator().manual_seed(0))
+    assert moment_loss(latents) < 1e-3
+    assert moment_loss(latents * 3) > 0.5
