@@ -8,11 +8,13 @@ from weakref import WeakValueDictionary
 
 import discord
 
+from bot.belongings import Belongings
 from bot.data import DataFolder
 from bot.errors import UserError
 from bot.finish import Finisher
 from bot.ledger import Ledger
 from bot.messages import FOREIGN_MODEL
+from bot.preferences import Preferences
 from bot.rules import Operator, Rules
 from bot.runner import Runner
 from bot.safety import Guard
@@ -36,6 +38,7 @@ class Desk:
     offer: Callable[[discord.Interaction[Any]], Awaitable[None]] | None = None
     """Gives a painter on their next occasion what could not be delivered to them."""
     ledger: Ledger = field(init=False)
+    belongings: Belongings = field(init=False)
     _turns: WeakValueDictionary[int, asyncio.Lock] = field(
         default_factory=WeakValueDictionary, init=False
     )
@@ -44,6 +47,7 @@ class Desk:
     def __post_init__(self) -> None:
         """Open the desk's tables of the store."""
         self.ledger = Ledger(self.store)
+        self.belongings = Belongings(self.store)
 
     def turn_of(self, user_id: int) -> asyncio.Lock:
         """Return what a painter's job holds from the look at a quota until it is kept."""
@@ -72,6 +76,10 @@ class Desk:
                 return card
         models = ", ".join(f"`{card.name}`" for card in cards)
         raise UserError(FOREIGN_MODEL.format(model=name, models=models))
+
+    async def preferences(self, user_id: int) -> Preferences:
+        """Return what a painter prefers; it is at hand but for the first look."""
+        return await self.belongings.preferences(user_id)
 
     async def rules(
         self,

@@ -1,0 +1,87 @@
+"""What belongs to one painter in the store: their preferences.
+
+Like the ledger it works through the store's one connection.
+"""
+
+import json
+
+from bot.errors import UserError
+from bot.preferences import DASHES, DEFAULTS, Preferences
+from bot.store import Store
+
+MOST_OPTIONS = 20
+"""Options a painter may have, as in Midjourney."""
+REMEMBERED = 10_000
+"""Painters whose preferences are kept at hand."""
+
+
+class Belongings:
+    """Every painter's own rows of one store."""
+
+    def __init__(self, store: Store) -> None:
+        """Use the store's connection."""
+        self._store = store
+        self._preferences: dict[int, Preferences] = {}
+        self._age = 0  # grows with every change
+
+    async def preferences(self, user_id: int) -> Preferences:
+        """Return what a painter prefers."""
+        if user_id in self._preferences:
+            return self._preferences[user_id]
+        age = self._age
+        rows = await self._store._read(
+            "SELECT key, value FROM preferences WHERE user_id = ? ORDER BY key", (user_id,)
+        )
+        found = Preferences.read({key: json.loads(value) for key, value in rows})
+        if age == self._age:  # nothing was changed while it was read
+            if len(self._preferences) >= REMEMBERED:
+                self._preferences.clear()
+            self._preferences[user_id] = found
+        return found
+
+    async def prefer(self, user_id: int, **choices: object) -> Preferences:
+        """Keep choices by the names of their fields; the default of a field forgets it."""
+        async with self._store._write() as connection:
+            for key, value in choices.items():
+                if value == DEFAULTS[key]:
+                    sql = "DELETE FROM preferences WHERE user_id = ? AND key = ?"
+                    await connection.execute(sql, (user_id, key))
+                else:
+                    sql = (
+                        "INSERT OR REPLACE INTO preferences (user_id, key, value) VALUES (?, ?, ?)"
+                    )
+                    await connection.execute(sql, (user_id, key, json.dumps(value)))
+        self._changed(user_id)
+        return await self.preferences(user_id)
+
+    async def set_option(self, user_id: int, name: str, text: str) -> None:
+        """Keep an option of a painter's own; an empty text deletes it.
+
+        Raises:
+            UserError: they have as many as one may have.
+
+        """
+        key = f"{DASHES}{name}"
+        async with self._store._write() as connection:
+            await connection.execute(
+                "DELETE FROM preferences WHERE user_id = ? AND key = ?", (user_id, key)
+            )
+            if text:
+                await connection.execute(
+                    "INSERT INTO preferences (user_id, key, value) VALUES (?, ?, ?)",
+                    (user_id, key, json.dumps(text)),
+                )
+            rows = await connection.execute_fetchall(
+                "SELECT count(*) FROM preferences WHERE user_id = ? AND key GLOB '--*'",
+                (user_id,),
+            )
+            if next(iter(rows))[0] > MOST_OPTIONS:
+                raise UserError(
+                    f"You have {MOST_OPTIONS} options, and that is the most. Delete one first: "
+                    "`/prefer option set` with its name and without a value."
+                )
+        self._changed(user_id)
+
+    def _changed(self, user_id: int) -> None:
+        self._age += 1
+        self._preferences.pop(user_id, None)
