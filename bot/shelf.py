@@ -1,15 +1,17 @@
-"""What the store tells of itself and gives away: numbers for the operator, old pictures.
+"""What the store tells of itself, keeps and gives away: numbers for the operator, favourites,
+old pictures.
 
-Only what reads many rows at once, and the forgetting of pictures; jobs' steps are the store's.
+Only what reads many rows at once, and what becomes of old pictures; jobs' steps are the store's.
 """
 
 import time
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 
 from bot.database import Database
 
 RECENT = 200
 """So many painted jobs are looked at for what is measured."""
+_WHOLE = -1  # stands in the table of favourites for a grid
 
 
 class Shelf(Database):
@@ -47,6 +49,37 @@ class Shelf(Database):
             (RECENT,),
         )
         return [(row[0], row[1]) for row in rows]
+
+    async def add_favourite(self, user_id: int, job_id: int, tile: int | None = None) -> bool:
+        """Keep a picture, or (without a tile) a grid, as somebody's favourite; False if it is."""
+        return await self._change_favourite(
+            "INSERT OR IGNORE INTO favourites (user_id, job_id, tile, at) VALUES (?, ?, ?, ?)",
+            (user_id, job_id, _WHOLE if tile is None else tile, time.time()),
+        )
+
+    async def drop_favourite(self, user_id: int, job_id: int, tile: int | None = None) -> bool:
+        """Let a picture, or a grid, be nobody special's again; False if it was none."""
+        return await self._change_favourite(
+            "DELETE FROM favourites WHERE user_id = ? AND job_id = ? AND tile = ?",
+            (user_id, job_id, _WHOLE if tile is None else tile),
+        )
+
+    async def is_favourite(self, job_id: int, tile: int | None = None) -> bool:
+        """Say whether somebody has this picture, or this grid, among their favourites."""
+        sql = "SELECT 1 FROM favourites WHERE job_id = ? AND tile = ? LIMIT 1"
+        return bool(list(await self._read(sql, (job_id, _WHOLE if tile is None else tile))))
+
+    async def favourites(self, user_id: int, limit: int = 50) -> list[tuple[int, int | None]]:
+        """Return somebody's favourites, newest first: the job, and its tile or None for a grid."""
+        rows = await self._read(
+            "SELECT job_id, tile FROM favourites WHERE user_id = ? ORDER BY at DESC LIMIT ?",
+            (user_id, limit),
+        )
+        return [(job_id, None if tile == _WHOLE else tile) for job_id, tile in rows]
+
+    async def _change_favourite(self, sql: str, values: Sequence[object]) -> bool:
+        async with self._write() as connection:
+            return (await connection.execute(sql, values)).rowcount == 1
 
     async def picture_jobs(self, *, older_than: float | None = None, limit: int = 50) -> list[int]:
         """Return the jobs whose pictures go first: the oldest, favourites last.

@@ -56,6 +56,24 @@ async def test_when_there_is_too_much_the_oldest_goes_first(house):
     assert on_disk(house) == set()
 
 
+async def test_a_favourite_of_anybody_is_spared(house):
+    """A picture stays as long as one person has it, or its grid, among their favourites."""
+    await paint(house, 1, days_ago=400)
+    store, keeper = house.store, Keeper(house.store, house.data, days=90)
+    assert await store.add_favourite(5, 1, 0)
+    assert not await store.add_favourite(5, 1, 0)
+    assert await store.add_favourite(6, 1)
+    assert await store.favourites(5) == [(1, 0)]
+    assert await store.favourites(6) == [(1, None)]
+    assert await store.is_favourite(1, 0)
+    assert not await store.is_favourite(1, 2)
+    assert await store.drop_favourite(5, 1, 0)
+    assert not await store.drop_favourite(5, 1, 0)
+    assert await keeper.tidy() == 0
+    assert await store.drop_favourite(6, 1)
+    assert await keeper.tidy() == 1
+
+
 async def test_what_is_needed_stays(house):
     """A picture that a waiting variation starts from, and an unfinished job's, are not deleted."""
     await paint(house, 1, days_ago=400)
