@@ -5,28 +5,17 @@ every other parameter the last one counts.
 """
 
 import dataclasses
-import difflib
 import logging
 import math
 import random
-import re
-import unicodedata
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from bot.errors import UserError
-from bot.parameters import (
-    BY_NAME,
-    DASHES,
-    PARAMETERS,
-    Limits,
-    Parameter,
-    Setting,
-    Size,
-    plain,
-    whole,
-)
+from bot.grammar import evaluate, normalise, read_value, sentence, split, written
+from bot.parameters import PARAMETERS, Parameter
+from bot.readers import Limits, Setting, Size, plain, whole
 from engine import (
     SEEDS,
     LoraFolder,
@@ -78,10 +67,6 @@ class Wish:
     shown: str
 
 
-_TYPED_DASHES = re.compile(rf"(?<!\S)(?=-*[{DASHES[1:]}])[{DASHES}]{{1,4}}(?=[A-Za-z])")
-_QUOTES = str.maketrans("“”„‟‘’‚‛", '""""' + "''''")
-
-
 def parse(
     text: str,
     cards: Sequence[ModelCard],
@@ -97,17 +82,17 @@ def parse(
     is attached; with its size in pixels, the painting takes its shape unless `--ar` says another.
     The first of `cards` is the default model; `<lora:name:0.8>` is looked for in `loras`.
     """
-    words = _normalise(text)
-    prompt, given = _split(words)
+    words = normalise(text)
+    prompt, given = split(words)
     if not prompt:
         raise UserError(NOTHING)
     setting = _setting(given, cards, limits)
-    values = _evaluate(given, setting)
+    values = evaluate(given, setting)
     if "strength" in values and not image:
         raise UserError(
             "`--strength` only goes with a picture: attach one as `picture`, or leave it out."
         )
-    shown = f"{prompt} {_written(values)}".rstrip()
+    shown = f"{prompt} {written(values)}".rstrip()
     if len(shown) > LONGEST_PROMPT:
         raise UserError(
             f"The prompt is {len(shown):,} characters long; {LONGEST_PROMPT:,} is the most."
@@ -119,11 +104,11 @@ def parse(
         for name, _ in request.loras:
             loras.find(name)
     except (ValueError, PaintError) as error:
-        raise UserError(_sentence(str(error))) from error
+        raise UserError(sentence(str(error))) from error
     if not request.prompt:
         raise UserError(NOTHING)
-    if sentence := refusal(setting.card, request):
-        raise UserError(sentence)
+    if refused := refusal(setting.card, request):
+        raise UserError(refused)
     return Wish(request, shown)
 
 
@@ -151,12 +136,12 @@ def vary(request: Request, image: str, strength: float) -> Request:
 
 def check_defaults(text: str, cards: Sequence[ModelCard], limits: Limits) -> str:
     """Return a server's default parameters normalised, or raise a UserError."""
-    prompt, given = _split(_normalise(text))
+    prompt, given = split(normalise(text))
     if prompt:
         raise UserError(f"Default parameters are parameters only, without text; found `{prompt}`.")
     limits = dataclasses.replace(limits, defaults="")  # the new ones take their place
-    values = _evaluate(given, _setting(given, cards, limits))
-    return _written(values)
+    values = evaluate(given, _setting(given, cards, limits))
+    return written(values)
 
 
 def describe(cards: Sequence[ModelCard], limits: Limits = NO_LIMITS) -> tuple[str, ...]:
@@ -190,42 +175,7 @@ def size_for(card: ModelCard, ratio: Size, max_side: int | None = None) -> Size:
     return side(width), side(height)
 
 
-# -- reading --------------------------------------------------------------------------------------
-
-
-def _normalise(text: str) -> list[str]:
-    """The words of a text, with the dashes and quotes that keyboards replace put back."""
-    clean = "".join(" " if unicodedata.category(sign) in {"Cc", "Cs"} else sign for sign in text)
-    clean = " ".join(clean.translate(_QUOTES).split())
-    return _TYPED_DASHES.sub("--", clean).split()
-
-
-def _split(words: Sequence[str]) -> tuple[str, list[tuple[Parameter, str]]]:
-    """The text before the first parameter, and each parameter with the words after it."""
-    starts = [place for place, word in enumerate(words) if word.startswith("--")]
-    prompt = " ".join(words[: starts[0]] if starts else words)
-    ends = [*starts[1:], len(words)]
-    given = [
-        (_find(words[start]), " ".join(words[start + 1 : end]))
-        for start, end in zip(starts, ends, strict=False)
-    ]
-    return prompt, given
-
-
-def _find(word: str) -> Parameter:
-    name = word[2:].casefold()
-    if name in BY_NAME:
-        return BY_NAME[name]
-    glued = re.match(r"([a-z]+)[=:]?[0-9.]", name)
-    if glued and glued[1] in BY_NAME:
-        row = BY_NAME[glued[1]]
-        raise UserError(f"`{_short(word)}` needs a space between name and value, as in `{row}`.")
-    near = difflib.get_close_matches(name, BY_NAME, n=1, cutoff=0.5)
-    if near:
-        advice = f"Did you mean `--{near[0]}`?"
-    else:
-        advice = "There are " + ", ".join(f"`--{row.name}`" for row in PARAMETERS) + "."
-    raise UserError(f"`{_short(word)}` is not a parameter. {advice}")
+# -- completing -----------------------------------------------------------------------------------
 
 
 def _setting(
@@ -238,68 +188,15 @@ def _setting(
     for row, text in given:
         if row.name == "model":
             setting = Setting(card=card, cards=cards, limits=limits)
-            name = _evaluate([(row, text)], setting)["model"]
+            name = evaluate([(row, text)], setting)["model"]
             card = next(card for card in cards if card.name == name)
     return Setting(card=card, cards=cards, limits=limits)
-
-
-def _evaluate(given: Sequence[tuple[Parameter, str]], setting: Setting) -> dict[str, Any]:
-    """Values by name, in the order of the text; raises where one is missing or not allowed."""
-    values: dict[str, Any] = {}
-    for row, text in given:
-        value = _value(row, text, setting)
-        if row.twice == "all":
-            values[row.name] = tuple(dict.fromkeys((*values.get(row.name, ()), *value)))
-        elif row.twice == "last" or row.name not in values:
-            values[row.name] = value
-    return values
-
-
-def _value(row: Parameter, text: str, setting: Setting) -> Any:
-    if not text and not row.flag:
-        raise UserError(f"`--{row.name}` needs a value: {row.allowed(setting)}, as in `{row}`.")
-    if row.words:
-        first, rest = text, ""
-    else:
-        first, _, rest = text.partition(" ")
-        first = unicodedata.normalize("NFKC", first)
-    value = row.read(first, setting)
-    if value is None:
-        raise UserError(
-            f"`--{row.name}` must be {row.allowed(setting)}, as in `{row}`; "
-            f"found `{_short(first)}`."
-        )
-    if rest:
-        raise UserError(
-            f"`{_short(rest)}` stands after `--{row.name} {_short(first)}`; put all text before "
-            "the parameters."
-        )
-    return value
-
-
-def _written(values: dict[str, Any]) -> str:
-    """Values as a painter would type them."""
-    return " ".join(BY_NAME[name].written(value) for name, value in values.items())
-
-
-def _sentence(text: str) -> str:
-    """The same with a capital at its start and a full stop at its end."""
-    return text[:1].upper() + text[1:] + ("" if text.endswith(".") else ".")
-
-
-def _short(text: str) -> str:
-    """What was found, fit to be quoted in a sentence."""
-    text = text.replace("`", "'")
-    return text if len(text) <= 60 else f"{text[:59]}…"
-
-
-# -- completing -----------------------------------------------------------------------------------
 
 
 def _given_defaults(limits: Limits) -> list[tuple[Parameter, str]]:
     """A server's defaults; a mistake in them is not the painter's, so it is only logged."""
     try:
-        return _split(_normalise(limits.defaults))[1]
+        return split(normalise(limits.defaults))[1]
     except UserError as error:
         log.warning("default parameters %r are passed over: %s", limits.defaults, error)
         return []
@@ -317,7 +214,7 @@ def _defaults(setting: Setting) -> dict[str, Any]:
         if row.name == "steps" and (steps := whole(text)):
             text = str(min(steps, setting.max_steps))
         try:
-            values[row.name] = _value(row, text, setting)
+            values[row.name] = read_value(row, text, setting)
         except UserError as error:
             log.debug("a default parameter is passed over: %s", error)
     return values

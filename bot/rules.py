@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from typing import Any, Self
 
 from bot.errors import UserError
-from bot.parameters import Limits
+from bot.readers import Limits
 from bot.values import BY_NAME, NSFW, QUOTAS, VALUES, C, Layer, Quota, R, S, Value, mention_roles
 from engine import ModelCard, Request
 

@@ -22,6 +22,9 @@ WEIGHTY = {"torch", "diffusers", "transformers", "safetensors", "accelerate"}
 SQL = {"bot.database", "bot.door", "bot.ledger", "bot.store"}
 NO_DISCORD = {"flags", "jobs", "queue", "store", "runner", "settings", "errors", "grid", "data"} | {
     "database",
+    "grammar",
+    "parameters",
+    "readers",
     "door",
     "shelf",
     "belongings",

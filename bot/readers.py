@@ -1,0 +1,97 @@
+"""How the value of a parameter is read: words → a value, or None; and what ranges depend on."""
+
+import re
+import unicodedata
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from engine import ModelCard, normal_sampler
+
+DASHES = "-‒–—―−－"
+"""What keyboards make of a dash."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Limits:
+    """What a server allows, and the parameters it adds where the painter gives none."""
+
+    max_steps: int | None = None
+    max_side: int | None = None
+    defaults: str = ""
+
+
+Size = tuple[int, int]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Setting:
+    """What ranges depend on: the model, the server's limits, and all models there are."""
+
+    card: ModelCard
+    cards: Sequence[ModelCard]
+    limits: Limits
+
+    @property
+    def max_steps(self) -> int:
+        """The most steps of a job here."""
+        return min(self.card.max_steps, self.limits.max_steps or self.card.max_steps)
+
+
+def whole(text: str) -> int | None:
+    """A whole number from 0."""
+    return int(text) if re.fullmatch(r"[0-9]{1,15}", text) else None
+
+
+def number(text: str) -> float | None:
+    """A number from 0, with a point or without."""
+    return float(text) if re.fullmatch(r"[0-9]{0,6}(?:[0-9]|\.[0-9]{1,6})", text) else None
+
+
+def plain(value: float) -> str:
+    """Write a number as a person would."""
+    return format(value, ".12g")
+
+
+def between(value: float | None, low: float, high: float) -> Any:
+    """Return the value if it is within the range, both ends included."""
+    return value if value is not None and low <= value <= high else None
+
+
+def ratio(text: str, _: Setting) -> Size | None:
+    """Width to height, as in `3:2`."""
+    sides = re.fullmatch(r"([0-9]{1,4}):([0-9]{1,4})", text)
+    shape = (int(sides[1]), int(sides[2])) if sides else (0, 0)
+    return shape if all(shape) else None
+
+
+def items(text: str, _: Setting) -> tuple[str, ...] | None:
+    """Things between commas; a dash before one would read as a parameter."""
+    found = (" ".join(item.split()).lstrip(f"{DASHES} ") for item in re.split("[,、，]", text))
+    return tuple(item for item in found if item) or None
+
+
+def sampler(text: str, setting: Setting) -> str | None:
+    """The name of one of the model's samplers, however it is spelled."""
+    try:
+        name = normal_sampler(text)
+    except ValueError:
+        return None
+    return name if name in setting.card.samplers else None
+
+
+def strength(text: str, _: Setting) -> float | None:
+    """A number above 0, and at most 1."""
+    value = number(text)
+    return value if value is not None and 0 < value <= 1 else None
+
+
+def model(text: str, setting: Setting) -> str | None:
+    """The name of one of the models there are."""
+    names = {one_word(card.name): card.name for card in setting.cards}
+    return names.get(one_word(text))
+
+
+def one_word(name: str) -> str:
+    """How a model's name is typed: a file's name may have spaces in it."""
+    return "-".join(unicodedata.normalize("NFKC", name).casefold().split())
