@@ -42,6 +42,19 @@ class Settings(BaseSettings):
     threads: int | None = Field(
         None, ge=1, description="CPU threads that paint. Empty: as many as there are cores."
     )
+    exact: bool = Field(
+        False,
+        description="Whether a picture is the same bit for bit whatever is painted beside it. "
+        "Slower; without it the difference is too small to be seen.",
+    )
+    loras: Path | None = Field(
+        None, description="The folder of LoRAs, as .safetensors files in it and below."
+    )
+    controls: Path | None = Field(
+        None,
+        description="The folder of ControlNets, each a folder as diffusers saves it. One with a "
+        "name such as canny or scribble gets its control picture drawn from a photograph.",
+    )
     running_per_painter: int = Field(3, ge=1, description="Jobs of one painter painted at a time.")
     waiting_per_painter: int = Field(10, ge=0, description="Jobs of one painter that may wait.")
     running_per_server: int | None = Field(
@@ -127,6 +140,9 @@ def engine_options(settings: Settings) -> EngineOptions:
         model_config=settings.model_folder,
         device=settings.device,
         threads=settings.threads,
+        exact=settings.exact,
+        loras=settings.loras,
+        controls=settings.controls,
     )
 
 

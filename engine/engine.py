@@ -39,7 +39,7 @@ class EngineOptions:
     `model` is empty for the embedded one, else a diffusers repository, folder or .safetensors
     file, whose configuration is the diffusers folder `model_config`. `threads` None leaves
     torch's own choice. With `exact`, a picture is the same bit for bit whatever is painted beside
-    it, which is slower.
+    it, which is slower. `loras` is the folder of LoRA files, `controls` that of ControlNets.
     """
 
     model: str = ""
@@ -47,6 +47,8 @@ class EngineOptions:
     device: str = "auto"
     threads: int | None = None
     exact: bool = False
+    loras: Path | None = None
+    controls: Path | None = None
     preview_interval_s: float = 1.0
 
 
@@ -208,9 +210,9 @@ class Engine:
 
         if self._options.threads is not None:
             torch.set_num_threads(self._options.threads)
-        model = open_model(self._source, self._options.device)
-        log.info("painting with %s", model.card.name)
         options = self._options
+        model = open_model(self._source, options.device, options.loras, options.controls)
+        log.info("painting with %s", model.card.name)
         return Worker(model, self._pool, options.preview_interval_s, exact=options.exact)
 
     def _serve(self) -> None:

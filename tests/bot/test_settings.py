@@ -67,3 +67,15 @@ def test_a_token_never_shows_in_a_repr(monkeypatch):
     monkeypatch.setenv("DISCORD_TOKEN", "very-secret")
 
     assert "very-secret" not in repr(settings.load())
+
+
+def test_what_concerns_painting_reaches_the_engine(monkeypatch):
+    """Each setting of the engine arrives in its options."""
+    monkeypatch.setenv("EXACT", "true")
+    monkeypatch.setenv("LORAS", "my/loras")
+    monkeypatch.setenv("CONTROLS", "my/controls")
+
+    options = settings.engine_options(settings.load())
+
+    assert options.exact
+    assert (options.loras, options.controls) == (Path("my/loras"), Path("my/controls"))

@@ -382,3 +382,14 @@ def test_importing_the_face_loads_no_torch(module):
     """Whoever imports the engine's face gets plain data and no libraries."""
     run = run_python(f"import sys, {module}; print('torch' in sys.modules, 'PIL' in sys.modules)")
     assert run.stdout.split() == ["False", "False"], run.stderr
+
+
+async def test_the_operators_folders_reach_the_painting(make_engine, paint_all, ask, tmp_path):
+    """LoRAs and ControlNets are looked for in the folders that the options name."""
+    (tmp_path / "ink.safetensors").write_bytes(b"cut short")
+    engine = await make_engine(loras=tmp_path, controls=tmp_path)
+    *_, lora = await paint_all(engine, 1, ask(loras=(("ink", 1.0),)))
+    assert lora == Failed("The file of the LoRA ink is damaged.")
+    image = str(tmp_path / "any.png")
+    *_, control = await paint_all(engine, 2, ask(control=image, control_kind="canny"))
+    assert control == Failed("There is no ControlNet canny here, and no other either.")
