@@ -14,7 +14,9 @@ from typing import Any
 
 from bot.errors import UserError
 from bot.grammar import evaluate, normalise, read_value, sentence, split, written
+from bot.habits import added, naming_the_suffix, write_out
 from bot.parameters import PARAMETERS, Parameter
+from bot.preferences import NOTHING_CHOSEN, Preferences
 from bot.readers import Limits, Setting, Size, plain, whole
 from engine import (
     SEEDS,
@@ -75,15 +77,34 @@ def parse(
     seed: int | None = None,
     image: bool | Size = False,
     loras: LoraFolder = NO_LORAS,
+    preferences: Preferences = NOTHING_CHOSEN,
 ) -> Wish:
     """Understand a prompt, or raise a UserError that names what is wrong and what is allowed.
 
     `seed` is taken where the painter gives none (else a random one). `image` says that a picture
     is attached; with its size in pixels, the painting takes its shape unless `--ar` says another.
-    The first of `cards` is the default model; `<lora:name:0.8>` is looked for in `loras`.
+    The first of `cards` is the default model; `<lora:name:0.8>` is looked for in `loras`. What the
+    painter's `preferences` add stands in the text over the grid, too.
     """
-    words = normalise(text)
-    prompt, given = split(words)
+
+    def understand(preferences: Preferences) -> Wish:
+        prompt, given = split(normalise(write_out(text, preferences)))
+        given += added(given, preferences, cards)
+        return _wish(prompt, given, cards, limits, seed=seed, image=image, loras=loras)
+
+    return naming_the_suffix(understand, preferences)
+
+
+def _wish(
+    prompt: str,
+    given: Sequence[tuple[Parameter, str]],
+    cards: Sequence[ModelCard],
+    limits: Limits,
+    *,
+    seed: int | None,
+    image: bool | Size,
+    loras: LoraFolder,
+) -> Wish:
     if not prompt:
         raise UserError(NOTHING)
     setting = _setting(given, cards, limits)

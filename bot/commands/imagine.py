@@ -51,11 +51,13 @@ async def start(
     rules = await check_asked(asked)
     if picture is not None:
         attachments.check(picture)
+    preferences = await asked.client.desk.preferences(asked.user.id)
     wish = flags.parse(
         flags.compose(prompt, negative, strength),
         rules.cards(asked.client.desk.cards()),
         rules.limits(),
         image=False if picture is None else attachments.shape(picture),
+        preferences=preferences,
     )
     warnings = await check_words(asked, wish.request.prompt)
     job = new_job(asked, Kind.IMAGINE, fit(wish.request, rules), wish.shown)
