@@ -9,7 +9,7 @@ from typing import Any
 from bot.playground.attachments import Uploads, attachment
 from bot.playground.errors import Json, RefusedError, invalid, too_long
 from bot.playground.shapes import BOT_ID, member
-from bot.playground.world import EVERYBODY, Event, World
+from bot.playground.world import CONTEXTS, EVERYBODY, PRIVATE, Event, World
 
 NAME = re.compile(r"[-_'\w]{1,32}")
 SUB, GROUP, STRING, INTEGER, BOOLEAN, USER, CHANNEL, ROLE, MENTIONABLE, NUMBER, FILE = range(1, 12)
@@ -61,14 +61,16 @@ class Commands:
 
     def find(self, name: str, channel: Json, user_id: str, kind: int = 1) -> Json:
         """A command by its name, if this person may use it here."""
+        installs = self.world.installs(channel, user_id)
         for command in [*self.listed(channel.get("guild_id", "")), *self.listed()]:
-            if (command["name"], command["type"]) == (name, kind):
+            here = any(str(number) in installs for number in command["integration_types"])
+            if here and (command["name"], command["type"]) == (name, kind):
                 break
         else:
             raise RefusedError(f"There is no command /{name}.")
         contexts = command.get("contexts")
-        direct = channel["type"] == 1
-        if contexts is not None and int(direct) not in contexts:
+        direct = channel["type"] in PRIVATE
+        if contexts is not None and CONTEXTS.get(channel["type"], 0) not in contexts:
             raise RefusedError(
                 f"/{name} cannot be used {'in direct messages' if direct else 'here'}."
             )
@@ -199,10 +201,10 @@ def check(bodies: list[Json]) -> None:
 
 
 def _check_level(item: Json) -> None:
-    name, options = item["name"], item.get("options") or []
-    if not NAME.fullmatch(name) or name != name.lower():
+    options = item.get("options") or []
+    if any(not NAME.fullmatch(n) or n != n.lower() for n in _texts(item, "name")):
         raise invalid("name", "APPLICATION_COMMAND_INVALID_NAME", "Command name is invalid")
-    if not 1 <= len(item.get("description") or "") <= 100:
+    if any(not 1 <= len(text) <= 100 for text in _texts(item, "description")):
         raise invalid("description", "BASE_TYPE_BAD_LENGTH", "Must be between 1 and 100 in length.")
     if len(options) > 25 or len({o["name"] for o in options}) != len(options):
         raise invalid("options", "APPLICATION_COMMAND_OPTIONS", "At most 25, names unique.")
@@ -224,6 +226,16 @@ def _check_level(item: Json) -> None:
 
 def _characters(item: Any) -> int:
     """Names, descriptions and choices of a command, which may have 8,000 characters."""
-    own = len(item["name"]) + len(item.get("description") or "")
-    own += sum(len(c["name"]) + len(str(c["value"])) for c in item.get("choices") or [])
+    own = _longest(item, "name") + _longest(item, "description")
+    own += sum(_longest(c, "name") + len(str(c["value"])) for c in item.get("choices") or [])
     return own + sum(_characters(option) for option in item.get("options") or [])
+
+
+def _texts(item: Json, key: str) -> list[str]:
+    """A text in all its languages."""
+    return [item.get(key) or "", *(item.get(f"{key}_localizations") or {}).values()]
+
+
+def _longest(item: Json, key: str) -> int:
+    """Of a text in several languages only the longest counts."""
+    return max(map(len, _texts(item, key)))

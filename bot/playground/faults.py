@@ -17,6 +17,8 @@ from aiohttp import web
 from bot.playground.errors import ApiError, Json
 from bot.playground.wire import answer
 
+BUCKET = {"X-RateLimit-Bucket": "fault", "X-RateLimit-Limit": "5", "X-RateLimit-Remaining": "0",
+          "X-RateLimit-Reset-After": "0.3"}  # fmt: skip
 HTML = "<!DOCTYPE html><title>Access denied | discord.com used Cloudflare</title>"
 
 
@@ -77,9 +79,9 @@ async def fail(fault: Fault, request: web.Request) -> web.Response:
         return web.Response(status=429, text=HTML, content_type="text/html")
     if isinstance(what, str):
         body: Json = {"message": "You are being rate limited.", "retry_after": 0.3, "code": 0}
-        scope = "global" if what.endswith("globally") else "shared"
+        scope = "global" if what.endswith("globally") else "user"
         told = {"Via": "1.1 google", "Retry-After": "1", "X-RateLimit-Scope": scope}
-        told |= {"X-RateLimit-Global": "true"} if scope == "global" else {}
+        told |= {"X-RateLimit-Global": "true"} if scope == "global" else BUCKET
         return answer({**body, "global": scope == "global"}, 429, told)
     if what < 600:
         return answer({"message": f"{what}: a fault on demand", "code": 0}, what)

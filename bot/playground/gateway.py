@@ -15,6 +15,7 @@ from aiohttp import WSMsgType, web
 from bot.playground import shapes
 from bot.playground.errors import Json
 from bot.playground.messages import Messages
+from bot.playground.permissions import P
 from bot.playground.shapes import BOT_ID
 from bot.playground.tape import Tape
 from bot.playground.world import BOT, EVERYBODY, GUILDS, Event
@@ -126,6 +127,8 @@ class Gateway:
         if event.to not in (EVERYBODY, BOT) or event.name == "COMMANDS":
             return
         self._forget()
+        if event.to != BOT and not self._is_seen(event):
+            return
         for session in self.sessions.values():
             if event.intent and not session.intents & event.intent:
                 continue
@@ -135,6 +138,16 @@ class Gateway:
             if session.sees(data.get("guild_id")):
                 for _ in range(2 if self.deliver_twice else 1):
                     self._dispatch(session, event.name, data)
+
+    def _is_seen(self, event: Event) -> bool:
+        """Whether the bot is where this happened, and may look; of channels it is always told."""
+        guild_id = event.data.get("guild_id")
+        if guild_id and not self.world.has_bot(guild_id):
+            return False
+        channel = self.world.channels.get(event.channel_id or "")
+        if channel is None or (guild_id and event.name.startswith("CHANNEL_")):
+            return True
+        return bool(self.world.allowed(channel, BOT_ID) & P.VIEW_CHANNEL)
 
     def _dispatch(self, session: Session, name: str, data: Json) -> None:
         if self.record:
@@ -198,6 +211,8 @@ class Gateway:
             op, data = frame["op"], frame.get("d")
         except (ValueError, KeyError, TypeError):
             raise ClosedError(4002, "Error while decoding payload.") from None
+        if op in (2, 3, 6, 8) and not isinstance(data, dict):
+            raise ClosedError(4002, "Error while decoding payload.")
         if self.record:
             self.received.append(frame)
         if op != 1:
@@ -243,7 +258,8 @@ class Gateway:
         self._tell_presence()
 
     def _greet(self, session: Session, sharded: bool) -> None:
-        guilds = [g for g in self.world.guilds.values() if session.sees(g["id"])]
+        known = [g for g in self.world.guilds.values() if self.world.has_bot(g["id"])]
+        guilds = [g for g in known if session.sees(g["id"])]
         self._dispatch(
             session,
             "READY",
@@ -270,13 +286,15 @@ class Gateway:
         return shapes.gateway_guild(guild, self.world.users, channels)
 
     def _resume(self, socket: Socket, data: Json) -> None:
+        if socket.session is not None:
+            raise ClosedError(4005, "Already authenticated.")
         self._forget()
         session = self.sessions.get(str(data.get("session_id")))
         if data.get("token") != self.token or session is None:
             self._send(socket, 9, False)
             return
-        after = data["seq"]
-        if after > session.sequence:
+        after = data.get("seq")
+        if not isinstance(after, int) or not 0 <= after <= session.sequence:
             raise ClosedError(4007, "Invalid seq.")
         if session.kept and session.kept[0][0] > after + 1:
             self._send(socket, 9, False)
@@ -288,7 +306,9 @@ class Gateway:
         session.dispatch("RESUMED", {"_trace": []})
 
     def _members(self, session: Session, data: Json) -> None:
-        guild = self.world.guilds[str(data["guild_id"])]
+        guild = self.world.guilds.get(str(data.get("guild_id")))
+        if guild is None:
+            return
         found = [shapes.member(guild, self.world.users[i]) for i in guild["members"]]
         asked = [str(i) for i in data.get("user_ids") or []]
         chosen = [m for m in found if not asked or m["user"]["id"] in asked]

@@ -10,14 +10,17 @@ from typing import Any
 
 from bot.playground import limits
 from bot.playground.attachments import Uploads
+from bot.playground.commands import PLAIN
 from bot.playground.errors import ApiError, Json, invalid
 from bot.playground.journal import Row
 from bot.playground.messages import Messages
 from bot.playground.permissions import Permission
 from bot.playground.shapes import BOT_ID
-from bot.playground.world import BOT, TOKEN_LIVES_S, Event
+from bot.playground.world import BOT, CONTEXTS, PRIVATE, TOKEN_LIVES_S, Event
 
 ACKNOWLEDGE_S = 3.0
+FOLLOW_UPS = 5
+"""So many where the bot is not: there only a person's own install lets it speak."""
 COMMAND, COMPONENT, AUTOCOMPLETE, MODAL = 2, 3, 4, 5
 ALLOWED = {COMMAND: {4, 5, 9}, COMPONENT: {4, 5, 6, 7, 9}, AUTOCOMPLETE: {8}, MODAL: {4, 5}}
 """Kind of interaction: the callback types that may answer it (a window's may also be 6 and 7)."""
@@ -49,6 +52,8 @@ class Interactions:
             "state": "new",
             "original": None,
             "modal": None,
+            "follow_ups": 0,
+            "focused": _focused(data),
             **extra,
         }
         self._forget()
@@ -77,9 +82,8 @@ class Interactions:
 
     def _payload(self, row: Row, data: Json) -> Json:
         channel = self.world.channel(row["channel_id"])
-        direct = channel["type"] == 1
+        direct = channel["type"] in PRIVATE
         user = self.world.users[row["user_id"]]
-        may = {who: str(self.world.allowed(channel, who)) for who in (row["user_id"], BOT_ID)}
         payload: Json = {
             "id": row["id"],
             "application_id": BOT_ID,
@@ -87,13 +91,13 @@ class Interactions:
             "token": row["token"],
             "version": 1,
             "data": data,
-            "channel": {**channel, "permissions": may[row["user_id"]]},
+            "channel": {**channel, "permissions": str(self.world.allowed(channel, user["id"]))},
             "channel_id": channel["id"],
-            "app_permissions": may[BOT_ID],
+            "app_permissions": str(self.world.app_allowed(channel, user["id"])),
             "locale": row["locale"],
             "entitlements": [],
-            "authorizing_integration_owners": self._owners(channel),
-            "context": 1 if direct else 0,
+            "authorizing_integration_owners": self._owners(row, channel),
+            "context": CONTEXTS.get(channel["type"], 0),
             "attachment_size_limit": limits.FILE_BYTES,
         }
         if direct:
@@ -108,8 +112,12 @@ class Interactions:
             payload["message"] = self.messages.show(message)
         return payload
 
-    def _owners(self, channel: Json) -> Json:
-        return {"0": channel.get("guild_id", "0")}
+    def _owners(self, row: Row, channel: Json) -> Json:
+        """By whose leave: for a press, that of the command which brought the message."""
+        message = self.world.messages.get(row["message_id"] or "", {})
+        asked: Json = message.get("interaction_metadata", {})
+        owners: Json = asked.get("authorizing_integration_owners", {})
+        return owners or self.world.installs(channel, row["user_id"])
 
     def metadata(self, row: Row) -> Json:
         """What a message says of the interaction that it answers."""
@@ -118,7 +126,7 @@ class Interactions:
             "id": row["id"],
             "type": row["type"],
             "user": self.world.users[row["user_id"]],
-            "authorizing_integration_owners": self._owners(channel),
+            "authorizing_integration_owners": self._owners(row, channel),
         }
         if row["type"] == COMPONENT:
             data["interacted_message_id"] = row["message_id"]
@@ -151,7 +159,7 @@ class Interactions:
 
     def _answer(self, row: Row, kind: int, data: Json, files: Uploads) -> Json:
         if kind == 8:
-            limits.check_choices(data.get("choices") or [])
+            limits.check_choices(data.get("choices") or [], PLAIN.get(row["focused"], (str,)))
             return {"outcome": "choices", "choices": data.get("choices") or []}
         if kind == 9:
             limits.check_modal(data)
@@ -229,6 +237,9 @@ class Interactions:
         if row["state"] == "deferred" and row["original"] in self.world.messages:
             return self.edit(row, "@original", body, files)
         self._may_attach(row, files)
+        row["follow_ups"] += 1
+        if row["follow_ups"] > FOLLOW_UPS and "0" not in self._installs(row):
+            raise ApiError(40094)
         extra = self._extra(row, body, after=row["original"])
         return self.messages.create(row["channel_id"], BOT_ID, body, files, **extra)
 
@@ -244,5 +255,19 @@ class Interactions:
 
     def _may_attach(self, row: Row, files: Uploads) -> None:
         channel = self.world.channel(row["channel_id"])
-        if files and not self.world.allowed(channel, BOT_ID) & Permission.ATTACH_FILES:
+        held = self.world.app_allowed(channel, row["user_id"])
+        if files and not held & Permission.ATTACH_FILES:
             raise ApiError(50013)
+
+    def _installs(self, row: Row) -> Json:
+        return self.world.installs(self.world.channel(row["channel_id"]), row["user_id"])
+
+
+def _focused(data: Json) -> int | None:
+    """The kind of the option that somebody is typing, if anybody is."""
+    for option in data.get("options") or []:
+        if option.get("focused"):
+            return int(option["type"])
+        if kind := _focused(option):
+            return kind
+    return None

@@ -167,17 +167,21 @@ def check_modal(modal: Json) -> None:
         raise invalid("data.custom_id", "BASE_TYPE_BAD_LENGTH", "1 to 100 in length.")
     if not 1 <= len(rows) <= 5:
         raise invalid("data.components", "BASE_TYPE_BAD_LENGTH", "1 to 5 in length.")
+    for select in (c for c in walk(rows) if c["type"] == 3):
+        _check_options(select)
     ids = [c["custom_id"] for c in walk(rows) if c.get("custom_id")]
     if len(ids) != len(set(ids)):
         raise invalid("data.components", "COMPONENT_CUSTOM_ID_DUPLICATED", "Duplicated custom id")
 
 
-def check_choices(choices: list[Json]) -> None:
-    """At most 25 choices of an autocomplete, names and texts of at most 100."""
+def check_choices(choices: list[Json], kinds: tuple[type, ...]) -> None:
+    """At most 25 choices of an autocomplete, each of the option's kind, texts of at most 100."""
     if len(choices) > 25:
         raise too_long("data.choices", 25)
     for n, choice in enumerate(choices):
         if not 1 <= len(choice["name"]) <= 100:
             raise invalid(f"data.choices.{n}.name", "BASE_TYPE_BAD_LENGTH", "1 to 100 in length.")
+        if not isinstance(choice["value"], kinds):
+            raise invalid(f"data.choices.{n}.value", "BASE_TYPE_CHOICES", "Not of this option.")
         if isinstance(choice["value"], str) and len(choice["value"]) > 100:
             raise too_long(f"data.choices.{n}.value", 100)

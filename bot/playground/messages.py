@@ -14,7 +14,7 @@ from bot.playground.errors import ApiError, Json, invalid
 from bot.playground.journal import Row
 from bot.playground.permissions import Permission
 from bot.playground.shapes import BOT_ID
-from bot.playground.world import EVERYBODY, Event, World
+from bot.playground.world import EVERYBODY, PRIVATE, Event, World
 
 GUILD_MESSAGES, DIRECT_MESSAGES = 1 << 9, 1 << 12
 GUILD_REACTIONS, DIRECT_REACTIONS = 1 << 10, 1 << 13
@@ -224,6 +224,10 @@ class Messages:
                 media.update(attachment_id=attachment["id"], id=attachment["id"])
             elif url.startswith("attachment://"):
                 raise invalid("components", "UNFURLED_MEDIA_ITEM_NOT_FOUND", f"No file for {url}.")
+        stored = {a["id"]: a for a in row["attachments"]}
+        for component in limits.walk(row["components"]):
+            if component["type"] == 13 and (file := stored.get(component["file"].get("id", ""))):
+                component.update(name=file["filename"], size=file["size"])
 
     def _refer(self, row: Row, body: Json) -> None:
         reference = body.get("message_reference")
@@ -274,7 +278,7 @@ class Messages:
             users.append(user_id)
             extra: Json = {"message_author_id": row["author_id"]}
             channel = self.world.channels[row["channel_id"]]
-            if channel["type"] != 1:
+            if channel["type"] not in PRIVATE:
                 extra["member"] = self.world.member(channel, user_id)
                 del extra["member"]["permissions"]
             self._told_reaction(row, "MESSAGE_REACTION_ADD", emoji, user_id, extra)
@@ -321,7 +325,7 @@ class Messages:
         self._tell(row, name, extra, row)
 
     def _tell(self, row: Row, name: str, data: Json, message: Row | None) -> None:
-        direct = self.world.channels[row["channel_id"]]["type"] == 1
+        direct = self.world.channels[row["channel_id"]]["type"] in PRIVATE
         pair = (GUILD_REACTIONS, DIRECT_REACTIONS) if "REACTION" in name else (
             GUILD_MESSAGES, DIRECT_MESSAGES)  # fmt: skip
         self.world.tell(

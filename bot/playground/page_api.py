@@ -7,7 +7,8 @@ as that person sees them; `ephemeral_to` marks those that only they see.
 GET    /page/state                     ?guild=ID (the first if left out): {"me", "permissions":
                                        {channel: bits}, "users", "members", "guild", "guilds",
                                        "commands", "bot": {"user", "online", "status"}, "channels":
-                                       [{id, name, guild_id, nsfw, type: "text"|"thread"|"dm"}]}
+                                       [{id, name, guild_id, parent_id, nsfw, type: "text" |
+                                       "thread" | "dm" | "group", installs: by whose leave}]}
 POST   /page/dm                        opens the direct channel with the bot; the channel
 GET    /page/channels/C/messages       ?before=ID&limit=50; newest last
 POST   /page/channels/C/messages       {"content", "message_reference"?} or multipart with files
@@ -47,11 +48,12 @@ from bot.playground.interactions import Interactions
 from bot.playground.journal import Row
 from bot.playground.permissions import P
 from bot.playground.wire import answer, read
-from bot.playground.world import EVERYBODY, Event
+from bot.playground.world import DIRECT, EVERYBODY, GROUP, THREAD, Event
 
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 CHANGES = ("CHANNEL_UPDATE", "CHANNEL_DELETE", "THREAD_UPDATE", "THREAD_DELETE",
            "GUILD_ROLE_UPDATE", "GUILD_MEMBER_UPDATE")  # fmt: skip
+KINDS = {0: "text", DIRECT: "dm", GROUP: "group", THREAD: "thread"}
 NAMES = dict.fromkeys(CHANGES, "PLACES") | {
     "THREAD_CREATE": "CHANNEL_CREATE",
     "MESSAGE_REACTION_ADD": "REACTION_ADD",
@@ -101,6 +103,20 @@ class PageApi:
         me = self._me(request)["id"]
         return self.messages.get(request.match_info["message"], me, channel["id"])
 
+    def _brief(self, channel: Json, viewer: str) -> Json:
+        kind = KINDS[channel["type"]]
+        others = [u["username"] for u in channel.get("recipients", []) if u["id"] != viewer]
+        names = {"dm": self.world.bot["username"], "group": ", ".join(others)}
+        return {
+            "id": channel["id"],
+            "name": names.get(kind) or channel["name"],
+            "type": kind,
+            "guild_id": channel.get("guild_id"),
+            "parent_id": channel.get("parent_id"),
+            "nsfw": bool(channel.get("nsfw")),
+            "installs": sorted(self.world.installs(channel, viewer)),
+        }
+
     def _show(self, row: Row, viewer: str) -> Json:
         shown = self.messages.show(row, viewer)
         return {**shown, "ephemeral_to": viewer} if "ephemeral_to" in row else shown
@@ -123,7 +139,7 @@ class PageApi:
                 "guild": shapes.guild(guild),
                 "guilds": [{"id": g["id"], "name": g["name"]} for g in mine],
                 "channels": [
-                    _brief(c)
+                    self._brief(c, me["id"])
                     for c in self.world.channels.values()
                     if seen[c["id"]] & P.VIEW_CHANNEL and c.get("guild_id") in (None, guild["id"])
                 ],
@@ -185,7 +201,7 @@ class PageApi:
                     continue
             name, data = NAMES.get(event.name, event.name), event.data
             if name == "CHANNEL_CREATE":
-                data = _brief(data)
+                data = self._brief(data, me)
             elif name == "PLACES":
                 data = {}
             elif event.message is not None:
@@ -196,7 +212,8 @@ class PageApi:
 
     async def open_dm(self, request: web.Request) -> web.Response:
         """The person's direct channel with the bot."""
-        return answer(_brief(self.world.open_dm(self._me(request)["id"])))
+        me = self._me(request)["id"]
+        return answer(self._brief(self.world.open_dm(me), me))
 
     async def post(self, request: web.Request) -> web.Response:
         """Say something."""
@@ -234,14 +251,6 @@ class PageApi:
         body, files = await read(request)
         row = self.gestures.begin(me, body or {}, files)
         return answer(await self.interactions.outcome(row))
-
-
-def _brief(channel: Json) -> Json:
-    direct = channel["type"] == 1
-    name = "Easel" if direct else channel["name"]
-    kind = "dm" if direct else "thread" if channel["type"] == 11 else "text"
-    brief = {"id": channel["id"], "name": name, "type": kind, "guild_id": channel.get("guild_id")}
-    return {**brief, "nsfw": bool(channel.get("nsfw"))}
 
 
 def _speaking(handler: Handler) -> Handler:

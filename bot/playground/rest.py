@@ -77,6 +77,7 @@ def get_guilds(rest: Rest, _: Call) -> list[Json]:
             "features": [],
         }
         for g in rest.world.guilds.values()
+        if rest.world.has_bot(g["id"])
     ]
 
 
@@ -116,7 +117,7 @@ def _scope(rest: Rest, call: Call) -> str:
     if call.path["application"] != BOT_ID:
         raise ApiError(10002)
     guild_id = call.path.get("guild", GLOBAL)
-    if guild_id not in (GLOBAL, *rest.world.guilds):
+    if guild_id != GLOBAL and not rest.world.has_bot(guild_id):
         raise ApiError(50001)
     return guild_id
 
@@ -137,10 +138,9 @@ def put_commands(rest: Rest, call: Call) -> list[Json]:
 
 
 def _guild(rest: Rest, call: Call) -> Json:
-    guild = rest.world.guilds.get(call.path["guild"])
-    if guild is None:
+    if not rest.world.has_bot(call.path["guild"]):
         raise ApiError(10004)
-    return guild
+    return rest.world.guilds[call.path["guild"]]
 
 
 @route("GET", "/guilds/{guild}")
@@ -220,9 +220,12 @@ def post_message(rest: Rest, call: Call) -> Json:
 
 def _may_post(rest: Rest, channel: Json, call: Call) -> None:
     held, body = rest.world.allowed(channel, BOT_ID), call.body or {}
-    if (call.files and not held & P.ATTACH_FILES) or (
-        body.get("message_reference") and not held & P.READ_MESSAGE_HISTORY
-    ):
+    wanted = {
+        P.ATTACH_FILES: call.files,
+        P.EMBED_LINKS: body.get("embeds"),
+        P.READ_MESSAGE_HISTORY: body.get("message_reference"),
+    }
+    if any(given and not held & needed for needed, given in wanted.items()):
         raise ApiError(50013)
     if (body.get("flags") or 0) & 64:
         raise invalid("flags", "MESSAGE_FLAGS_INVALID", "Ephemeral is for interactions only.")

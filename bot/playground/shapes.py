@@ -83,6 +83,20 @@ def dm_channel(channel_id: str, person: Json) -> Json:
     }
 
 
+def group_channel(channel_id: str, people: list[Json]) -> Json:
+    """A group of people, which no bot can be in."""
+    return {
+        "id": channel_id,
+        "type": 3,
+        "name": None,
+        "icon": None,
+        "owner_id": people[0]["id"],
+        "recipients": people,
+        "last_message_id": None,
+        "flags": 0,
+    }
+
+
 def thread(thread_id: str, parent: Json, name: str, owner_id: str, begun: str) -> Json:
     """A public thread of a text channel."""
     return {
@@ -108,10 +122,10 @@ def thread(thread_id: str, parent: Json, name: str, owner_id: str, begun: str) -
     }
 
 
-def another_guild(guild_id: str, name: str, owner_id: str) -> Json:
-    """A server with nobody but its owner and the bot."""
+def another_guild(guild_id: str, name: str, owner_id: str, *, bot: bool) -> Json:
+    """A server with nobody but its owner and perhaps the bot."""
     everyone = role(guild_id, "@everyone", MEMBER | TALK, 0)
-    members: Json = {owner_id: {"roles": []}, BOT_ID: {"roles": []}}
+    members: Json = {user_id: {"roles": []} for user_id in (owner_id, BOT_ID)[: 1 + bot]}
     return {
         "id": guild_id,
         "name": name,

@@ -9,6 +9,8 @@ from bot.playground.journal import Row
 from bot.playground.shapes import BOT_ID
 from bot.playground.world import World
 
+MEDIA = ("width", "height", "content_type")
+"""What a picture in a component or an embed says of its file."""
 OURS = ("author_id", "reactors", "ephemeral_to")
 
 
@@ -26,9 +28,12 @@ def show(world: World, row: Row, viewer: str, *, reads_content: bool, quoted: bo
     for attachment in shown["attachments"]:
         url = world.file_url(attachment["id"])
         attachment.update(url=url, proxy_url=url)
+    files = {attachment["id"]: attachment for attachment in shown["attachments"]}
     for media in media_of(shown):
         if file_id := media.get("attachment_id"):
             url = world.file_url(file_id) if file_id in world.files else ""
+            known = files.get(file_id, {})
+            media |= {key: known[key] for key in MEDIA if key in known}
             media.update(url=url, proxy_url=url)
     if row["reactors"] and not quoted:
         found = row["reactors"].items()

@@ -26,6 +26,9 @@ GUILDS = 1 << 0
 BOT = "bot"
 EVERYBODY = "*"
 THREAD = 11
+DIRECT, GROUP = PRIVATE = (1, 3)
+CONTEXTS = {DIRECT: 1, GROUP: 2}
+"""Kind of channel: what Discord calls such a place, 0 everywhere else."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -51,6 +54,7 @@ class World:
         self.base_url = ""
         self.listeners: list[Callable[[Event], None]] = []
         self.closed_dms: set[str] = set()
+        self.installers: set[str] = set()  # who has added the app to their own account
         (folder / "files").mkdir(parents=True, exist_ok=True)
         names = ("meta", "guilds", "channels", "messages", "commands", "interactions", "files")
         self.rows = Journal(folder / "world.ndjson", names)
@@ -144,14 +148,21 @@ class World:
         channel = shapes.dm_channel(self.snowflake(), self.users[user_id])
         return self._add(channel, "CHANNEL_CREATE", to=user_id)
 
-    def add_guild(self, name: str, owner: str = "admin") -> Json:
-        """A further server, which the bot joins at once; it has no channel yet."""
-        guild = shapes.another_guild(self.snowflake(), name, self.user(owner)["id"])
+    def open_group(self, *names: str) -> Json:
+        """A group of people without the bot, who reach it there by their own installs."""
+        people = [self.user(name) for name in names]
+        channel = shapes.group_channel(self.snowflake(), people)
+        return self._add(channel, "CHANNEL_CREATE")
+
+    def add_guild(self, name: str, owner: str = "admin", *, bot: bool = True) -> Json:
+        """A further server, which the bot joins at once or never; it has no channel yet."""
+        guild = shapes.another_guild(self.snowflake(), name, self.user(owner)["id"], bot=bot)
         self.guilds[guild["id"]] = guild
         self.rows.put("guilds", guild["id"], guild)
-        data = shapes.gateway_guild(guild, self.users, [])
-        del data["unavailable"]  # so a server that is new differs from one that is back
-        self.tell(Event(name="GUILD_CREATE", data=data, to=BOT, intent=GUILDS))
+        if bot:
+            data = shapes.gateway_guild(guild, self.users, [])
+            del data["unavailable"]  # so a server that is new differs from one that is back
+            self.tell(Event(name="GUILD_CREATE", data=data, to=BOT, intent=GUILDS))
         return guild
 
     def add_channel(self, guild_id: str, name: str, *, nsfw: bool = False) -> Json:
@@ -217,15 +228,33 @@ class World:
 
     def allowed(self, channel: Json, user_id: str) -> int:
         """What somebody may do in a channel."""
-        if channel["type"] == 1:
-            here = user_id in (shapes.BOT_ID, channel["recipients"][0]["id"])
-            return int(permissions.DIRECT) if here else 0
+        if channel["type"] in PRIVATE:
+            inside = {user["id"] for user in channel["recipients"]}
+            inside |= {shapes.BOT_ID} if channel["type"] == DIRECT else set()
+            return int(permissions.DIRECT) if user_id in inside else 0
         guild = self.guilds[channel["guild_id"]]
         if channel["type"] != THREAD:
             return permissions.in_channel(guild, channel, user_id)
         held = permissions.in_channel(guild, self.channels[channel["parent_id"]], user_id)
         speaks = held & permissions.P.SEND_MESSAGES_IN_THREADS
         return held | permissions.P.SEND_MESSAGES if speaks else held & ~permissions.P.SEND_MESSAGES
+
+    def has_bot(self, guild_id: str) -> bool:
+        """Whether the bot is a member of that server."""
+        return guild_id in self.guilds and shapes.BOT_ID in self.guilds[guild_id]["members"]
+
+    def installs(self, channel: Json, user_id: str) -> Json:
+        """By whose leave somebody may use the app here: the server's ("0") and their own ("1")."""
+        guild_id = channel.get("guild_id", "0")
+        joined = self.has_bot(guild_id) or channel["type"] == DIRECT
+        own = {"1": user_id} if user_id in self.installers else {}
+        return ({"0": guild_id} if joined else {}) | own
+
+    def app_allowed(self, channel: Json, user_id: str) -> int:
+        """What an answer to somebody may hold: where the bot is not, what they themselves may."""
+        if "0" in self.installs(channel, user_id):
+            return self.allowed(channel, shapes.BOT_ID)
+        return self.allowed(channel, user_id) & permissions.ANSWER
 
     def allowed_in(self, guild_id: str, user_id: str) -> int:
         """What somebody may do in a server by role alone."""

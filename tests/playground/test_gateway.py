@@ -223,6 +223,22 @@ async def test_intents_decide_what_is_told(connect, loopback, make_painter):
         await deaf.receive_json(timeout=0.2)
 
 
+async def test_a_hidden_channel_is_not_told(connect, loopback, make_painter):
+    """What is said where the bot may not look never reaches it."""
+    socket = await connect()
+    await socket.send_json(identify(loopback.token))
+    assert [(await socket.receive_json())["t"] for _ in range(2)] == ["READY", "GUILD_CREATE"]
+    painter = await make_painter()
+    overwrite = {"id": loopback.world.bot["id"], "type": 1, "allow": "0", "deny": str(1 << 10)}
+    loopback.world.change_channel(painter.channel_id, permission_overwrites=[overwrite])
+    await painter.say("behind its back")
+    await painter.enter("general")
+    await painter.say("openly")
+    heard = [await socket.receive_json() for _ in range(2)]
+    assert [frame["t"] for frame in heard] == ["CHANNEL_UPDATE", "MESSAGE_CREATE"]
+    assert heard[1]["d"]["channel_id"] == painter.channel_id
+
+
 async def test_shards(connect, loopback, point_discord, make_painter):
     """A sharded client asks where to connect; each shard hears of its own servers, 0 of DMs."""
     point_discord(loopback)

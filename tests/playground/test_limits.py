@@ -82,8 +82,15 @@ async def test_largest_messages_pass(channel):
             {"type": 3, "name": f"o{n}", "description": "x" * 100, "choices": [
                 {"name": "y" * 100, "value": "z" * 100} for _ in range(2)]}
             for n in range(25)]}],
+        [{"name": "a", "name_localizations": {"de": "Groß"}, "description": "x"}],
+        [{"name": "a", "description": "x", "description_localizations": {"de": "x" * 101}}],
+        [{"name": "a", "description": "x", "options": [
+            {"type": 3, "name": f"o{n}", "description": "x", "choices": [
+                {"name": "y", "value": str(m), "name_localizations": {"de": "y" * 100}}
+                for m in range(4)]} for n in range(21)]}],
     ],
-    ids=["upper case", "description", "same name", "101", "required last", "8000 characters"],
+    ids=["upper case", "description", "same name", "101", "required last", "8000 characters",
+         "German name", "German description", "8000 German characters"],
 )  # fmt: skip
 async def test_refused_commands(channel, commands):
     """Commands that break a rule are refused together, and the old ones stay."""
@@ -103,6 +110,7 @@ async def test_components_v2(channel, loopback, picture):
     again = await channel.fetch_message(message.id)
     assert again.flags.components_v2
     media = again.components[0].children[1].items[0].media
+    assert (media.width, media.height, media.content_type) == (8, 8, "image/png")
     assert await read(loopback, media.url) == picture
     with pytest.raises(discord.HTTPException) as caught:
         await again.edit(content="text too")
@@ -257,6 +265,8 @@ async def test_permissions_of_the_bot(channel, loopback):
     forbid(1 << 15 | 1 << 6)
     await denied(50013, channel.send("a", file=file()))
     await denied(50013, message.add_reaction("✉️"))
+    forbid(1 << 14)
+    await denied(50013, channel.send(embed=discord.Embed(title="a")))
     forbid(1 << 11)
     await denied(50013, channel.send("a"))
     forbid(1 << 10)
