@@ -13,13 +13,14 @@ from typing import Any, Self
 
 import discord
 
-from bot import gallery, messages
+from bot import gallery, letters, messages
 from bot.admission import check_presser, check_words, fit
 from bot.answers import answering, tell
 from bot.desk import Asked, DeskClient
 from bot.errors import UserError
 from bot.intake import again_of, check_asked, known_job, rerun_of, take_in, variation_of
 from bot.jobs import Job, Picture, Posted
+from bot.modes import is_hidden
 from bot.rules import Rules
 
 LABELS = {"r": None, "a": "Paint it again"}
@@ -113,14 +114,15 @@ async def take_out(asked: Asked, job_id: int, index: int) -> None:
     job = await known_job(asked, job_id)
     check_presser(asked, rules, job)
     picture = await _stored(asked, job, index)
+    hidden = is_hidden(asked, await desk.preferences(asked.user.id), job)
     making = asyncio.create_task(desk.finisher.tile(job, picture, asked.filesize_limit))
     await asyncio.wait({making}, timeout=SLOW_S)
     text = messages.picture(job, index, asked.user.id)
     if making.done():
-        answer = await asked.response.send_message(text, file=making.result())
+        answer = await asked.response.send_message(text, file=making.result(), ephemeral=hidden)
         message_id = answer.message_id
     else:
-        await asked.response.defer(thinking=True)
+        await asked.response.defer(thinking=True, ephemeral=hidden)
         edited = await asked.edit_original_response(content=text, attachments=[await making])
         message_id = edited.id
     if message_id is None:
@@ -134,7 +136,9 @@ async def take_out(asked: Asked, job_id: int, index: int) -> None:
         user_id=asked.user.id,
     )
     await desk.store.add_message(posted)
-    if rules.gallery is not None and job.guild_id == asked.guild_id:
+    if hidden:  # what only one person sees does not last
+        desk.start(letters.send_too(asked.client, asked.user.id, job, index))
+    elif rules.gallery is not None and job.guild_id == asked.guild_id:
         await gallery.show(asked.client, rules.gallery, job, picture, posted)
 
 

@@ -14,8 +14,8 @@ from bot import buttons, messages, permissions
 from bot.admin import desk as admin
 from bot.admin import reports, setup
 from bot.answers import answering, explain, refuse
+from bot.commands import fast, imagine, info, public, relax, stealth, turbo
 from bot.commands import help as help_command
-from bot.commands import imagine, info
 from bot.desk import DeskClient
 from bot.reactions import react
 from bot.safety import Place
@@ -25,7 +25,7 @@ log = logging.getLogger(__name__)
 INTENTS = discord.Intents(guilds=True, guild_reactions=True, dm_reactions=True)
 """None of them privileged."""
 NOBODY = discord.AllowedMentions.none()
-COMMANDS = (imagine, info, help_command, admin)
+COMMANDS = (imagine, info, help_command, fast, relax, turbo, stealth, public, admin)
 
 
 def point_at(url: str) -> None:

@@ -14,8 +14,9 @@ from typing import Any
 import aiohttp
 import discord
 
-from bot import messages, posts
+from bot import letters, messages, posts
 from bot.attachments import fetch
+from bot.desk import DeskClient
 from bot.errors import UserError
 from bot.finish import LARGEST_BYTES, Finisher, PicturesLostError
 from bot.jobs import Job, Posted, State, WrongStateError, story
@@ -46,7 +47,7 @@ class Delivery:
 
     def __init__(
         self,
-        client: discord.Client,
+        client: DeskClient,
         store: Store,
         finisher: Finisher,
         playground: str | None = None,
@@ -106,6 +107,8 @@ class Delivery:
             message_id = await posts.edit_ack(self._client, job, text)
             if message_id is not None:
                 await self._store.add_message(posted(job, message_id))
+            elif job.ephemeral:  # nothing but its token led to the answer, and that has ended
+                await (await self._places.letterbox(job)).send(text)
 
     async def alarm(self, sentence: str) -> None:
         """Tell the log channel of every server that has one."""
@@ -211,6 +214,18 @@ class Delivery:
         await self._clear_ack(job, place)
         done = await self._store.to_done(job.id, place.message_id)
         log.info("%s", story(done))
+        await self._copy_to_painter(done, place)
+
+    async def _copy_to_painter(self, job: Job, place: Posted) -> None:
+        """Send the pictures by direct message too, where their painter wants that and they are
+        not there already.
+        """
+        elsewhere = job.guild_id is not None or not job.member
+        desk = self._client.desk
+        if not elsewhere or job.ephemeral or place.channel_id != job.channel_id:
+            return
+        if (await desk.preferences(job.user_id)).auto_dm:
+            desk.start(letters.send_too(self._client, job.user_id, job))
 
     async def _give_up(self, job: Job, sentence: str) -> None:
         kept = await self._keep(job, sentence)
@@ -227,12 +242,19 @@ class Delivery:
         return kept
 
     async def _clear_ack(self, job: Job, place: Posted) -> None:
-        """Take the progress message away, unless it has become the grid itself."""
+        """Take the progress message away, unless it has become the grid itself.
+
+        Where only the painter sees it, it says where the pictures are.
+        """
         job = await self._acknowledged(job)
         if job.ack_message_id == place.message_id:
             return
         async with _unless_away(job, "its progress stays in the channel"):
-            await posts.delete_ack(self._client, job)
+            if job.ephemeral:
+                link = messages.jump(place.guild_id, place.channel_id, place.message_id)
+                await posts.edit_ack(self._client, job, messages.sent_to_you(job, link))
+            else:
+                await posts.delete_ack(self._client, job)
 
     async def _acknowledged(self, job: Job) -> Job:
         """Return the job with its acknowledgement, which a quick painting may have overtaken."""

@@ -9,9 +9,10 @@ import discord
 
 from bot import flags, messages
 from bot.admission import check_painter, check_quota, has_quota
-from bot.desk import Asked, Desk
+from bot.desk import Asked
 from bot.errors import DiskError, UserError
 from bot.jobs import Job, Kind, State
+from bot.modes import in_mode, not_in_lane
 from bot.permissions import check_bot
 from bot.queue import QueueLimits
 from bot.rules import Rules
@@ -50,7 +51,7 @@ async def known_job(asked: Asked, job_id: int) -> Job:
 
     """
     job = await asked.client.desk.store.get(job_id) if job_id < LARGEST_ID else None
-    if job is not None:
+    if job is not None and not (job.ephemeral and job.user_id != asked.user.id):
         same_server = job.guild_id is not None and job.guild_id == asked.guild_id
         if same_server or asked.user.id == job.user_id or asked.channel_id == job.channel_id:
             return job
@@ -117,6 +118,7 @@ async def take_in(asked: Asked, job: Job) -> None:
     """
     desk = asked.client.desk
     desk.runner.disk.check()
+    job = await in_mode(asked, job)
     try:
         accepted = await _accept(asked, job)
     except DiskError as error:
@@ -129,7 +131,7 @@ async def take_in(asked: Asked, job: Job) -> None:
     log.debug("job=%d accepted kind=%s user=%d", job.id, job.kind, job.user_id)
     outlook = await desk.runner.room.outlook(job.id)
     because = desk.engine.stats().loading or messages.outlook(outlook)
-    text = messages.waiting(job, because=because, notes=_notes(desk, job))
+    text = messages.waiting(job, because=because, notes=await _notes(asked, job))
     try:
         answer = await asked.response.send_message(text, ephemeral=job.ephemeral)
     except discord.NotFound:
@@ -167,9 +169,10 @@ def queue_limits(settings: Settings) -> QueueLimits:
     )
 
 
-def _notes(desk: Desk, job: Job) -> list[str]:
+async def _notes(asked: Asked, job: Job) -> list[str]:
     """Say what the painter had better know while the job waits."""
-    notes = []
+    desk = asked.client.desk
+    notes = [note] if (note := await not_in_lane(asked, job)) else []
     if desk.runner.room.inside_of(job.user_id) >= desk.settings.running_per_painter:
         notes.append(messages.QUEUED)
     if desk.card(job.request.model).untrained:

@@ -9,7 +9,7 @@ import unicodedata
 from collections.abc import Iterable
 
 from bot import pace
-from bot.jobs import Job, Kind, State
+from bot.jobs import Job, Kind, Lane, State
 from bot.pace import Outlook
 
 LONGEST = 2000
@@ -96,6 +96,16 @@ def _by(job: Job) -> str:
     return f" - Variations by {who}" if job.kind is Kind.VARIATION else f" - {who}"
 
 
+def _mode(job: Job) -> str:
+    """Name the lane and visibility of a job where they are not the usual ones.
+
+    Midjourney writes `(fast)` behind every prompt; what is always there tells nobody anything.
+    """
+    words = {Lane.TURBO: "turbo", Lane.FAST: "fast", Lane.RELAX: "relaxed"}[job.lane]
+    words += ", stealth" if job.ephemeral else ""
+    return "" if words == "fast" else f" ({words})"
+
+
 def waiting(job: Job, *, because: str | None = None, notes: Iterable[str] = ()) -> str:
     """Say that the job is taken in; `because` names what it waits for, such as a loading model."""
     state = f"(Waiting to start: {because})" if because else "(Waiting to start)"
@@ -120,12 +130,12 @@ def outlook(seen: Outlook | None) -> str | None:
 
 def progress(job: Job, percent: int) -> str:
     """Say how far the painting is."""
-    return _around("", job.shown, f"{_by(job)} ({percent}%)")
+    return _around("", job.shown, f"{_by(job)} ({percent}%){_mode(job)}")
 
 
 def finished(job: Job) -> str:
     """Stand over the finished grid."""
-    return _around("", job.shown, _by(job))
+    return _around("", job.shown, f"{_by(job)}{_mode(job)}")
 
 
 def stopped(job: Job) -> str:
@@ -150,11 +160,18 @@ def listed(job: Job, seen: Outlook | None) -> str:
         state = "painted, but there was no place to post it; it comes with your next command"
     where = ""
     if job.ack_message_id is not None:
-        where = (
-            f" https://discord.com/channels/{job.guild_id or '@me'}/{job.channel_id}"
-            f"/{job.ack_message_id}"
-        )
+        where = f" {jump(job.guild_id, job.channel_id, job.ack_message_id)}"
     return f"- **{shorten(escape(job.shown), 80)}** ({state}){where}"
+
+
+def sent_to_you(job: Job, link: str) -> str:
+    """Say where the pictures are that nobody else has seen."""
+    return _around("", job.shown, f"{_by(job)}{_mode(job)}\nSent to you by direct message: {link}")
+
+
+def jump(guild_id: int | None, channel_id: int, message_id: int) -> str:
+    """Return the link that leads to a message."""
+    return f"https://discord.com/channels/{guild_id or '@me'}/{channel_id}/{message_id}"
 
 
 def letter(job: Job, seed: int) -> str:

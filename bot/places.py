@@ -43,7 +43,9 @@ class Places:
         What only its painter could see goes nowhere else; where the bot is no member, only the
         token leads to the place.
         """
-        if job.ephemeral or not job.member:
+        if job.ephemeral:  # a letter lasts; an answer that only one person sees does not
+            return (self.into_letter, self.into_ack)
+        if not job.member:
             return (self.into_ack, self.into_letter)
         return (self.into_channel, self.into_ack, self.into_letter)
 
@@ -74,7 +76,7 @@ class Places:
             if job.guild_id is None:
                 return None
         try:
-            letterbox = await self._letterbox(job)
+            letterbox = await self.letterbox(job)
         except discord.HTTPException as error:
             if error.status >= 500:
                 raise
@@ -125,9 +127,10 @@ class Places:
 
     async def into_letter(self, job: Job, limit: int) -> Posted | None:
         """Send it to its painter alone."""
-        return await self._send_to(await self._letterbox(job), job, limit, None)
+        return await self._send_to(await self.letterbox(job), job, limit, None)
 
-    async def _letterbox(self, job: Job) -> discord.DMChannel:
+    async def letterbox(self, job: Job) -> discord.DMChannel:
+        """Return where its painter alone reads."""
         return await self._client.create_dm(discord.Object(job.user_id))
 
     async def _send_to(

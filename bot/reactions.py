@@ -11,7 +11,7 @@ import logging
 import aiohttp
 import discord
 
-from bot import messages
+from bot import letters, messages
 from bot.admin.reports import report
 from bot.desk import DeskClient
 from bot.errors import UserError
@@ -115,19 +115,8 @@ async def _send_letter(
     client: DeskClient, event: discord.RawReactionActionEvent, job: Job, posted: Posted
 ) -> None:
     """Send the picture, or the four of a grid, with the job's id and seed."""
-    desk = client.desk
-    pictures = [
-        picture
-        for picture in await desk.store.pictures(job.id)
-        if posted.tile is None or picture.tile == posted.tile
-    ]
-    if not pictures:
-        return
-    seed = job.request.seed if posted.tile is None else pictures[0].seed
-    files = await desk.finisher.tiles(job, pictures)
     try:
-        letterbox = await client.create_dm(discord.Object(event.user_id))
-        sent = await letterbox.send(messages.letter(job, seed), files=files)
+        await letters.send(client, event.user_id, job, posted.tile)
     except discord.Forbidden as error:
         log.info("job=%d user=%d takes no direct message: %s", job.id, event.user_id, error)
         if error.code in LETTER_CLOSED and event.guild_id is not None:
@@ -138,13 +127,3 @@ async def _send_letter(
                 allowed_mentions=only,
                 delete_after=NOTE_STAYS_S,
             )
-        return
-    await desk.store.add_message(
-        Posted(
-            message_id=sent.id,
-            channel_id=sent.channel.id,
-            job_id=job.id,
-            tile=posted.tile,
-            user_id=event.user_id,
-        )
-    )

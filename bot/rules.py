@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from typing import Any, Self
 
 from bot.errors import UserError
+from bot.jobs import Lane
 from bot.readers import Limits
 from bot.values import BY_NAME, NSFW, QUOTAS, VALUES, C, Layer, Quota, R, S, Value, mention_roles
 from engine import ModelCard, Request
@@ -133,6 +134,7 @@ class Rules:
     day: Quota | None = None
     month: Quota | None = None
     cooldown: int = 0
+    lanes: frozenset[str] = frozenset({Lane.FAST, Lane.RELAX})
     buttons: str = "everyone"
     nsfw: str = "off"
     gallery: int | None = None
@@ -182,6 +184,11 @@ class Rules:
     def allows_model(self, name: str) -> bool:
         """Say whether one may paint with a model of that name."""
         return not self.models or name.casefold() in self.models
+
+    def lane(self, wanted: Lane | None) -> Lane:
+        """Return the lane of a job: the wanted one if it is allowed, else the usual one here."""
+        order = (wanted or Lane.FAST, Lane.FAST, Lane.RELAX, Lane.TURBO)
+        return next(lane for lane in order if lane in self.lanes)
 
     def check_place(self, places: Collection[int], roles: Collection[int]) -> None:
         """Refuse who or where may not paint; `places` are the channel and, of a thread, its parent.

@@ -6,6 +6,8 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
 
+from bot.jobs import Lane
+
 
 class Layer(StrEnum):
     """Who may decide a value, from afar to near."""
@@ -84,6 +86,11 @@ def _names(given: Any) -> frozenset[str] | None:
     if not isinstance(words, Collection) or not all(isinstance(word, str) for word in words):
         return None
     return frozenset(word.casefold() for word in words if word) or None
+
+
+def _lanes(given: Any) -> frozenset[str] | None:
+    names = _names(given)
+    return names if names is not None and names <= set(Lane) else None
 
 
 def _one_of(*choices: str) -> Callable[[Any], str | None]:
@@ -221,6 +228,17 @@ VALUES: tuple[Value, ...] = (
         nothing="none",
         default=0,
         generous=min,
+    ),
+    Value(
+        name="lanes",
+        help="Lanes",
+        allowed="names of lanes (turbo, fast, relax), with spaces between",
+        layers=_everywhere(C, R),
+        read=_lanes,
+        nothing="fast relax",
+        default=frozenset({Lane.FAST, Lane.RELAX}),
+        generous=lambda *sets: frozenset().union(*sets),
+        show=lambda names: " ".join(f"`{lane}`" for lane in Lane if lane in names),
     ),
     Value(
         name="buttons",

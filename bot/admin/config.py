@@ -46,6 +46,7 @@ async def show(interaction: discord.Interaction[Any]) -> None:
     day="Quota of a painter in a day: 40 pictures, or 10 minutes of painting",
     month="Quota of a painter in 30 days: 40 pictures, or 10 minutes of painting",
     cooldown="Seconds between two jobs of a painter",
+    lanes="Which lanes one may choose: turbo, fast, relax; turbo goes before everybody else's",
     buttons="Who may press the buttons under somebody's grid",
     nsfw="What becomes of pictures that are not safe for all",
     gallery="Where pictures taken out with U are shown too",
@@ -71,6 +72,7 @@ async def set_rules(
     day: app_commands.Range[str, 1, 40] | None = None,
     month: app_commands.Range[str, 1, 40] | None = None,
     cooldown: app_commands.Range[int, 0, 86_400] | None = None,
+    lanes: app_commands.Range[str, 1, 40] | None = None,
     buttons: str | None = None,
     nsfw: str | None = None,
     gallery: discord.TextChannel | None = None,
@@ -84,7 +86,7 @@ async def set_rules(
         "channels": channels, "roles": roles, "refused": refused, "models": models,
         "steps": steps, "size": size, "pictures": pictures, "defaults": defaults,
         "hour": hour, "day": day, "month": month, "cooldown": cooldown,
-        "buttons": buttons, "nsfw": nsfw,
+        "lanes": lanes, "buttons": buttons, "nsfw": nsfw,
         "gallery": gallery.id if gallery else None, "log": log.id if log else None,
     }  # fmt: skip
     guild_id = check_admin(asked)

@@ -1,0 +1,22 @@
+"""/fast: let one's jobs run in the fast lane."""
+
+from typing import Any
+
+import discord
+from discord import app_commands
+
+from bot.desk import Asked, DeskClient
+from bot.jobs import Lane
+from bot.modes import switch_lane
+
+
+@app_commands.command(name="fast", description="Switch to fast mode")
+async def fast(interaction: discord.Interaction[Any]) -> None:
+    """Choose the lane for every job from now on."""
+    asked: Asked = interaction
+    await asked.response.send_message(await switch_lane(asked, Lane.FAST), ephemeral=True)
+
+
+def add_to(tree: app_commands.CommandTree[DeskClient]) -> None:
+    """Offer the command wherever the bot is."""
+    tree.add_command(fast)

@@ -1,0 +1,78 @@
+"""In which mode a painter's jobs run: in which lane, and whether others see them."""
+
+from dataclasses import replace
+
+from bot.admission import rules_of
+from bot.desk import Asked
+from bot.errors import UserError
+from bot.jobs import Job, Lane
+from bot.preferences import Preferences
+
+DONE = {
+    Lane.TURBO: "Done! Your jobs now go before everybody else's, wherever a server's admins allow "
+    "it. You can always switch back with /fast",
+    Lane.FAST: "Done! Your jobs now run as usual. You can always let others go first with /relax",
+    Lane.RELAX: "Done! Your jobs now let others go first, and might take a little longer. You can "
+    "always switch back with /fast",
+}
+STEALTH = (
+    "Done! What you paint is now shown to you alone: its progress where you ask, the pictures by "
+    "direct message. You can always switch back with /public"
+)
+PUBLIC = (
+    "Done! What you paint is now posted where you ask for it, for everybody there to see. You can "
+    "always switch back with /stealth"
+)
+
+
+async def in_mode(asked: Asked, job: Job) -> Job:
+    """Return a new job in its lane, and for its painter's eyes only where they want that.
+
+    What comes of a picture that nobody else has seen stays as secret as it was.
+    """
+    desk = asked.client.desk
+    preferences = await desk.preferences(asked.user.id)
+    parent = await desk.store.get(job.parent_id) if job.parent_id is not None else None
+    lane = (await rules_of(asked)).lane(preferences.lane)
+    return replace(job, lane=lane, ephemeral=is_hidden(asked, preferences, parent))
+
+
+def is_hidden(asked: Asked, preferences: Preferences, parent: Job | None = None) -> bool:
+    """Say whether the answer is for this person alone; the bot's direct messages are anyway."""
+    if asked.context.dm_channel:
+        return False
+    return preferences.stealth or (parent is not None and parent.ephemeral)
+
+
+async def not_in_lane(asked: Asked, job: Job) -> str | None:
+    """Say that the lane a painter has chosen is not to be had here; None if it is."""
+    wanted = (await asked.client.desk.preferences(asked.user.id)).lane
+    if wanted is None or wanted is job.lane:
+        return None
+    return f"-# {wanted.capitalize()} mode is not allowed here, so this job is in {job.lane} mode."
+
+
+async def switch_lane(asked: Asked, lane: Lane) -> str:
+    """Let a painter's jobs run in another lane from now on; return what to say.
+
+    Raises:
+        UserError: that lane is not allowed here.
+
+    """
+    rules = await rules_of(asked)
+    if lane not in rules.lanes:
+        others = " or ".join(f"/{other}" for other in Lane if other in rules.lanes)
+        why = (
+            "On a server its admins may allow it."
+            if asked.guild_id is None
+            else "An admin may allow it with `/easel config set lanes:`."
+        )
+        raise UserError(f"The lane `{lane}` is not allowed here; there is {others}. {why}")
+    await asked.client.desk.belongings.prefer(asked.user.id, lane=lane)
+    return DONE[lane]
+
+
+async def switch_stealth(asked: Asked, *, on: bool) -> str:
+    """Hide what a painter paints from now on, or show it; return what to say."""
+    await asked.client.desk.belongings.prefer(asked.user.id, stealth=on)
+    return STEALTH if on else PUBLIC
