@@ -157,8 +157,9 @@ async def _serve(client: Easel, engine: Engine, outbox: Delivery, stopping: asyn
     try:
         await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
         desk.closing = True
-        if feeding.done():
-            feeding.result()
+        for work in (feeding, keeping):
+            if work.done():
+                work.result()
         if connected.done():
             _explain_end(connected, client)
     finally:

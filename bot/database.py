@@ -46,7 +46,10 @@ class Database:
             await connection.execute("PRAGMA foreign_keys = ON")
             await connection.execute("PRAGMA secure_delete = ON")
             yield cls(connection)
-            await connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+            try:
+                await connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+            except sqlite3.OperationalError as error:  # a full disk; the log beside it has it all
+                log.warning("the database %s could not be tidied: %s", path, error)
 
     @asynccontextmanager
     async def _write(self) -> AsyncIterator[aiosqlite.Connection]:
@@ -63,7 +66,7 @@ class Database:
 
     @asynccontextmanager
     async def _durably(self) -> AsyncIterator[None]:
-        """Tell a disk that cannot be written from a mistake in what was to be written."""
+        """Tell a disk that fails (a large answer is sorted on it, too) from a mistake of ours."""
         try:
             yield
         except sqlite3.OperationalError as error:
@@ -72,7 +75,7 @@ class Database:
     async def _read(
         self, sql: str, values: Sequence[object] | Mapping[str, object] = ()
     ) -> Iterable[sqlite3.Row]:
-        async with self._turn:
+        async with self._turn, self._durably():
             return await self._connection.execute_fetchall(sql, values)
 
     async def back_up(self, path: Path) -> None:

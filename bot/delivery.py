@@ -9,6 +9,7 @@ import io
 import logging
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from typing import Any
 
 import aiohttp
@@ -17,7 +18,7 @@ import discord
 from bot import letters, messages, posts
 from bot.attachments import fetch
 from bot.desk import DeskClient
-from bot.errors import UserError
+from bot.errors import DiskError, UserError
 from bot.finish import LARGEST_BYTES, Finisher, PicturesLostError
 from bot.jobs import Job, Posted, State, WrongStateError, story
 from bot.places import Places, Way, posted
@@ -98,17 +99,23 @@ class Delivery:
         await self._finish(job, place)
 
     async def report(self, job: Job) -> None:
-        """Tell the painter that the job was stopped or has failed."""
+        """Tell the painter that the job was stopped or has failed, by letter if need be."""
         await self._board.close(job.id)
         text = messages.stopped(job)
         if job.state is State.FAILED:
             text = messages.failed(job, job.error or messages.SORRY)
-        async with _unless_away(job, "its end could not be told"):
-            message_id = await posts.edit_ack(self._client, job, text)
-            if message_id is not None:
-                await self._store.add_message(posted(job, message_id))
-            elif job.ephemeral:  # nothing but its token led to the answer, and that has ended
-                await (await self._places.letterbox(job)).send(text)
+        seen = replace(await self._acknowledged(job), token=job.token)
+        try:
+            message_id = await posts.edit_ack(self._client, seen, text)
+        except discord.HTTPException as error:
+            if posts.may_pass(error):
+                raise
+            log.info("job=%d its end could not be told in its place: %s", job.id, error)
+            message_id = None
+        if message_id is not None:
+            await self._store.add_message(posted(job, message_id))
+        elif job.ephemeral or job.state is State.FAILED:
+            await self._places.write(job, text)
 
     async def alarm(self, sentence: str) -> None:
         """Tell the log channel of every server that has one."""
@@ -131,18 +138,17 @@ class Delivery:
         """
         self._owed.update(await self._store.owed())
         for job in await self._store.unfinished():
-            if job.ack_message_id is not None or not posts.token_lives(job):
-                continue
-            try:
-                found = await posts.find_ack(self._client, job)
-            except (discord.HTTPException, aiohttp.ClientError, OSError) as error:
-                log.warning("job=%d it is not known if it was acknowledged: %s", job.id, error)
-                continue
-            if found is not None:
-                await self._store.set_ack(job.id, found)
-            elif job.state is State.ACCEPTED:
-                log.info("job=%d was never acknowledged and is dropped", job.id)
-                await self._store.to_cancelled(job.id)
+            if job.ack_message_id is None and posts.token_lives(job):
+                async with _unless_away(job, "it is not known if it was acknowledged"):
+                    await self._reconcile(job)
+
+    async def _reconcile(self, job: Job) -> None:
+        found = await posts.find_ack(self._client, job)
+        if found is not None:
+            await self._store.set_ack(job.id, found)
+        elif job.state is State.ACCEPTED:
+            log.info("job=%d was never acknowledged and is dropped", job.id)
+            await self._store.to_cancelled(job.id, silent=True)
 
     # -- on the next occasion -------------------------------------------------------------------
 
@@ -279,8 +285,8 @@ class Delivery:
 
 @asynccontextmanager
 async def _unless_away(job: Job, what: str) -> AsyncIterator[None]:
-    """Note what Discord would not take; it is not worth a second try."""
+    """Note what Discord, or a full disk, would not take; it is not worth a second try."""
     try:
         yield
-    except (discord.HTTPException, aiohttp.ClientError, OSError) as error:
+    except (discord.HTTPException, aiohttp.ClientError, OSError, DiskError) as error:
         log.warning("job=%d %s: %s", job.id, what, error)

@@ -136,7 +136,7 @@ async def take_in(asked: Asked, job: Job) -> None:
         answer = await asked.response.send_message(text, ephemeral=job.ephemeral)
     except discord.NotFound:
         log.warning("job=%d came too late to be acknowledged", job.id)
-        await desk.store.to_cancelled(job.id)
+        await desk.runner.cancel(job.id)
         return
     except (discord.HTTPException, aiohttp.ClientError, OSError) as error:
         log.warning("job=%d it is not known if it was acknowledged: %s", job.id, error)

@@ -35,7 +35,7 @@ class Keeper:
         self._max_bytes = max_bytes
 
     async def run(self) -> None:
-        """Tidy for ever."""
+        """Tidy for ever; a round that fails is tried again with the next one."""
         await asyncio.sleep(FIRST_S)
         while True:
             try:

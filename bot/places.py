@@ -55,15 +55,13 @@ class Places:
         while True:
             try:
                 return await way(job, limit)
-            except discord.DiscordServerError:
-                raise
             except discord.HTTPException as error:
+                if posts.may_pass(error):
+                    raise
                 too_large = error.code == TOO_LARGE or error.status == 413
                 if too_large and limit > SMALLEST_LIMIT:
                     limit //= 2
                     continue
-                if error.status == 429:
-                    raise
                 log.info("job=%d %s: %s", job.id, getattr(way, "__name__", "way"), error)
                 return None
 
@@ -78,7 +76,7 @@ class Places:
         try:
             letterbox = await self.letterbox(job)
         except discord.HTTPException as error:
-            if error.status >= 500:
+            if posts.may_pass(error):
                 raise
             return None
         if (found := await self._search(letterbox, job)) is not None:
@@ -128,6 +126,15 @@ class Places:
     async def into_letter(self, job: Job, limit: int) -> Posted | None:
         """Send it to its painter alone."""
         return await self._send_to(await self.letterbox(job), job, limit, None)
+
+    async def write(self, job: Job, text: str) -> None:
+        """Tell its painter something by direct message, where they take one."""
+        try:
+            await (await self.letterbox(job)).send(text)
+        except discord.HTTPException as error:
+            if posts.may_pass(error):
+                raise
+            log.info("job=%d its painter takes no direct message: %s", job.id, error)
 
     async def letterbox(self, job: Job) -> discord.DMChannel:
         """Return where its painter alone reads."""

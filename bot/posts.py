@@ -24,6 +24,11 @@ def token_lives(job: Job) -> bool:
     return job.token is not None and time.time() - asked_at(job.id) < TOKEN_LIVES_S - SPARE_S
 
 
+def may_pass(error: discord.HTTPException) -> bool:
+    """Say whether the same may succeed later: Discord is out of order, or asks for patience."""
+    return isinstance(error, discord.DiscordServerError) or error.status == 429
+
+
 def _webhook(client: discord.Client, job: Job) -> discord.Webhook:
     assert client.application_id  # noqa: S101 - logged in long ago
     assert job.token  # noqa: S101 - token_lives said so

@@ -9,8 +9,8 @@ import contextlib
 import dataclasses
 import logging
 import time
-from collections.abc import AsyncGenerator, Callable, Coroutine, Sequence
-from typing import Any, ParamSpec, Protocol, TypeVar
+from collections.abc import Callable, Coroutine
+from typing import Any, ParamSpec, TypeVar
 
 from bot import grid, queue
 from bot.data import DataFolder
@@ -18,9 +18,10 @@ from bot.disk import Disk
 from bot.errors import DiskError, UserError
 from bot.flags import ATTACHMENT
 from bot.jobs import FINAL, Job, Picture, State, WrongStateError, story
+from bot.partners import Inspector, Outbox, Painter
 from bot.store import Store
 from bot.waiting import WaitingRoom
-from engine import Cancelled, Event, Failed, Painted, Preview, Progress, Request, Stats
+from engine import Cancelled, Event, Failed, Painted, Preview, Progress, Request
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -44,53 +45,6 @@ POISON = (
     "it, so the job was given up; please try again with a smaller size or fewer steps."
 )
 BROKEN = "Something went wrong while painting; whoever runs this bot finds the reason in the log."
-
-
-class Outbox(Protocol):
-    """Where a job's news goes; the runner knows no Discord."""
-
-    async def fetch_image(self, job: Job) -> bytes:
-        """Return the attached picture's file; UserError if it cannot be had."""
-
-    def progress(self, job: Job, percent: int, preview: bytes | None) -> None:
-        """Show how far it is; returns at once, the newest wins."""
-
-    async def deliver(self, job: Job) -> None:
-        """Post a painted job exactly once, through the store to done or undeliverable."""
-
-    async def report(self, job: Job) -> None:
-        """Tell the painter that the job failed or was cancelled."""
-
-    async def alarm(self, sentence: str) -> None:
-        """Tell those who run the place that something is wrong, or well again."""
-
-
-class Inspector(Protocol):
-    """Who looks at pictures before they are kept."""
-
-    async def check_input(self, job: Job, png: bytes) -> None:
-        """Look at an attached picture; UserError if it may not be painted from."""
-
-    async def judge(self, job: Job, pictures: Sequence[bytes]) -> tuple[str, ...]:
-        """Return a verdict for each picture; UserError if they may not be shown."""
-
-
-class Painter(Protocol):
-    """What the runner uses of `engine.Engine`."""
-
-    def submit(
-        self, job_id: int, request: Request, *, lane: str = "fast", share: str = ""
-    ) -> AsyncGenerator[Event, None]:
-        """Start painting; the iterator ends after exactly one final event."""
-
-    def cancel(self, job_id: int) -> None:
-        """Stop a job within one step; harmless if it is not there."""
-
-    def stats(self) -> Stats:
-        """Say how much is inside and how much may be."""
-
-    async def drain(self, timeout_s: float) -> None:
-        """Take nothing new, finish what can be finished in time, cancel the rest."""
 
 
 class Runner:
@@ -153,8 +107,7 @@ class Runner:
             job = await self._store.to_cancelled(job_id)
         except WrongStateError:
             return False
-        log.info("%s", story(job))
-        await self._report(job)
+        await self._end(job)
         return True
 
     async def cancel_all(self, user_id: int | None, guild_id: int | None = None) -> int:
@@ -188,14 +141,22 @@ class Runner:
     # -- feeding --------------------------------------------------------------------------------
 
     async def _recover(self) -> None:
+        for job in await self._store.untold():
+            self._start(self._report(job), self._deliveries)
         for job in await self._store.unfinished():
-            match job.state:
-                case State.RUNNING if job.crashes + 1 >= CRASHES:
-                    await self._end(await self._store.to_failed(job.id, POISON))
-                case State.RUNNING:
-                    await self._store.back_to_accepted(job.id, crashed=True)
-                case State.PAINTED | State.DELIVERING:
-                    self._start(self._deliver(job), self._deliveries)
+            try:
+                await self._take_up(job)
+            except DiskError as error:  # given back when the disk is well again
+                self.disk.fail(error)
+
+    async def _take_up(self, job: Job) -> None:
+        match job.state:
+            case State.RUNNING if job.crashes + 1 >= CRASHES:
+                await self._end(await self._store.to_failed(job.id, POISON))
+            case State.RUNNING:
+                await self._store.back_to_accepted(job.id, crashed=True)
+            case State.PAINTED | State.DELIVERING:
+                self._start(self._deliver(job), self._deliveries)
 
     async def _wait_for_news(self, timeout_s: float | None) -> None:
         with contextlib.suppress(TimeoutError):
@@ -367,19 +328,31 @@ class Runner:
         self._start(self._report(job), self._deliveries)
 
     async def _report(self, job: Job) -> None:
-        await _survive(self._outbox.report(job), job.id, f"is {job.state}, but that was not told")
+        async def report() -> None:
+            await self._outbox.report(job)
+            await self._store.set_told(job.id)
+
+        await self._insist(report, job.id, f"is {job.state}, but that was not told")
 
     async def _deliver(self, job: Job) -> None:
-        """Deliver until it is done; what is left at the end is delivered at the next start."""
+        async def deliver() -> None:
+            now = await self._store.get(job.id) or job
+            if now.state not in FINAL:
+                await self._outbox.deliver(now)
+
+        await self._insist(deliver, job.id, "was not delivered")
+
+    async def _insist(
+        self, work: Callable[[], Coroutine[Any, Any, None]], job_id: int, what: str
+    ) -> None:
+        """Try until it is done; what is left at the end is done at the next start."""
         pause_s = DELIVERY_BACKOFF_S
-        while not self._stopping.is_set() and job.state not in FINAL:
-            if await _survive(self._outbox.deliver(job), job.id, "was not delivered"):
-                return
+        while not await _survive(work(), job_id, what):
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(pause_s):
                     await self._stopping.wait()
+                return
             pause_s = min(pause_s * 2, DELIVERY_BACKOFF_MOST_S)
-            job = await self._store.get(job.id) or job
 
 
 async def _survive(work: Coroutine[Any, Any, None], job_id: int, what: str) -> bool:

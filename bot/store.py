@@ -121,13 +121,28 @@ class Store(Shelf):
 
     async def waiting(self) -> list[Entry]:
         """Return the jobs that wait to enter the engine, oldest first."""
-        async with self._turn:
-            return await _entries(self._connection, State.ACCEPTED)
+        return await self._entries(State.ACCEPTED)
 
     async def running(self) -> list[Entry]:
         """Return the jobs that are inside the engine, oldest first."""
-        async with self._turn:
-            return await _entries(self._connection, State.RUNNING)
+        return await self._entries(State.RUNNING)
+
+    async def _entries(self, state: State) -> list[Entry]:
+        sql = (
+            "SELECT id, user_id, guild_id, lane, cost, crashes FROM jobs WHERE state = ?"
+            " ORDER BY id"
+        )
+        return [
+            Entry(
+                job_id=job_id,
+                user_id=user_id,
+                guild_id=guild_id,
+                lane=Lane(lane),
+                cost=cost,
+                alone=crashes >= ALONE_AFTER,
+            )
+            for job_id, user_id, guild_id, lane, cost, crashes in await self._read(sql, (state,))
+        ]
 
     async def entered_since(self, moment: float) -> list[tuple[int, float, float]]:
         """Return painter, cost and time of each job that entered the engine since then."""
@@ -229,11 +244,21 @@ class Store(Shelf):
 
     async def to_failed(self, job_id: int, error: str) -> Job:
         """The job cannot be painted; `error` is the sentence for the painter."""
-        return await self._step(job_id, State.FAILED, "error = :error", error=error)
+        return await self._step(job_id, State.FAILED, "error = :error, untold = 1", error=error)
 
-    async def to_cancelled(self, job_id: int) -> Job:
-        """The job was stopped on request before it was painted."""
-        return await self._step(job_id, State.CANCELLED, "error = NULL")
+    async def to_cancelled(self, job_id: int, *, silent: bool = False) -> Job:
+        """The job was stopped before it was painted; `silent` if its painter knows of none."""
+        change = "error = NULL, untold = :untold"
+        return await self._step(job_id, State.CANCELLED, change, untold=int(not silent))
+
+    async def untold(self) -> list[Job]:
+        """Return the jobs that failed or were stopped, and whose painter has not been told."""
+        rows = await self._read("SELECT * FROM jobs WHERE untold = 1 ORDER BY id")
+        return [_job(row) for row in rows]
+
+    async def set_told(self, job_id: int) -> None:
+        """Note that the painter knows how the job ended."""
+        await self._set(job_id, "untold", 0)
 
     async def to_undeliverable(self, job_id: int, error: str | None = None) -> Job:
         """The pictures are kept, but there is no place left to post them."""
@@ -315,7 +340,12 @@ async def _take_step(
     change: str,
     values: dict[str, object],
 ) -> Job:
-    """Move a job to a state if its present one allows it, else raise WrongStateError."""
+    """Move a job to a state if its present one allows it, else raise WrongStateError.
+
+    What is returned has the token that a final state forgets: the last word may need it.
+    """
+    asked = "SELECT token FROM jobs WHERE id = ?"
+    tokens = [row["token"] for row in await connection.execute_fetchall(asked, (job_id,))]
     before = [state for state, after in FOLLOWS.items() if to in after]
     allowed = ", ".join(f"'{state}'" for state in before)
     token = ", token = NULL" if to in FINAL else ""
@@ -325,28 +355,10 @@ async def _take_step(
         {"to": to, "now": time.time(), "id": job_id, **values},
     )
     for row in rows:
-        return _job(row)
+        return dataclasses.replace(_job(row), token=tokens[0])
     state = await connection.execute_fetchall("SELECT state FROM jobs WHERE id = ?", (job_id,))
     is_now = next((row["state"] for row in state), "not known")
     raise WrongStateError(f"job={job_id} is {is_now} and cannot become {to}")
-
-
-async def _entries(connection: aiosqlite.Connection, state: State) -> list[Entry]:
-    rows = await connection.execute_fetchall(
-        "SELECT id, user_id, guild_id, lane, cost, crashes FROM jobs WHERE state = ? ORDER BY id",
-        (state,),
-    )
-    return [
-        Entry(
-            job_id=job_id,
-            user_id=user_id,
-            guild_id=guild_id,
-            lane=Lane(lane),
-            cost=cost,
-            alone=crashes >= ALONE_AFTER,
-        )
-        for job_id, user_id, guild_id, lane, cost, crashes in rows
-    ]
 
 
 def _plain(job: Job) -> dict[str, object]:

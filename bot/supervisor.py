@@ -47,7 +47,9 @@ class Supervisor:
         while True:
             started = time.monotonic()
             code = await self._run_once(child)
-            if self._stopping.is_set() or code in FINAL_CODES:
+            if self._stopping.is_set():
+                return 0 if code == -signal.SIGTERM else code  # it had not begun to listen
+            if code in FINAL_CODES:
                 return code
             if time.monotonic() - started > LONGEST_PAUSE_S:
                 pause_s = self._first_pause_s
@@ -74,20 +76,23 @@ class Supervisor:
         return code
 
     def stop(self) -> None:
-        """Ask every child to stop; asked twice, they leave at once."""
+        """Ask the youngest child to stop, for it leans on the others; asked twice, all of them."""
+        asked_before = self._stopping.is_set()
         self._stopping.set()
-        for process in self._running.values():
+        youngest_first = list(self._running.values())[::-1]
+        for process in youngest_first if asked_before else youngest_first[:1]:
             with contextlib.suppress(ProcessLookupError):
                 process.terminate()
 
     async def finish(self) -> None:
-        """Stop every child and wait until it is gone."""
-        self.stop()
-        gone = [process.wait() for process in self._running.values()]
-        try:
-            await asyncio.wait_for(asyncio.gather(*gone), GRACE_S)
-        except TimeoutError:
-            for process in self._running.values():
+        """Stop the children, the youngest first, and wait until they are gone."""
+        self._stopping.set()
+        for process in list(self._running.values())[::-1]:
+            with contextlib.suppress(ProcessLookupError):
+                process.terminate()
+            try:
+                await asyncio.wait_for(process.wait(), GRACE_S)
+            except TimeoutError:
                 process.kill()
 
     def listen(self) -> None:

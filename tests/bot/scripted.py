@@ -9,7 +9,7 @@ from PIL import Image
 
 from bot.data import DataFolder
 from bot.errors import UserError
-from bot.jobs import Job, Kind, State
+from bot.jobs import FINAL, Job, Kind, State
 from bot.queue import QueueLimits
 from bot.runner import Runner
 from bot.store import Store
@@ -107,7 +107,7 @@ class KeptOutbox:
         self.fetched: list[int] = []
         self.alarms: list[str] = []
         self.away = 0
-        """How many deliveries fail before Discord is back."""
+        """How many deliveries and reports fail before Discord is back."""
 
     async def fetch_image(self, job: Job) -> bytes:
         self.fetched.append(job.id)
@@ -130,6 +130,9 @@ class KeptOutbox:
         self.alarms.append(sentence)
 
     async def report(self, job: Job) -> None:
+        if self.away:
+            self.away -= 1
+            raise ConnectionError("Discord is away")
         self.reported.append((job.id, job.state, job.error))
 
 
@@ -173,7 +176,7 @@ class House:
         assert await self.store.accept(job)
 
     @contextlib.asynccontextmanager
-    async def running(self):
+    async def running(self, stop_s: float = 1.0):
         runner = Runner(
             self.store, self.engine, self.data, self.outbox, self.limits, inspector=self.inspector
         )
@@ -181,8 +184,8 @@ class House:
         try:
             yield runner
         finally:
-            await runner.stop(1.0)
-            await asyncio.wait_for(work, 1)
+            await runner.stop(stop_s)
+            await asyncio.wait_for(work, 20)
 
     async def state(self, job_id: int = 1) -> State:
         job = await self.store.get(job_id)
@@ -190,11 +193,17 @@ class House:
         return job.state
 
     async def until(self, state: State, job_id: int = 1) -> None:
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(20):
             while await self.state(job_id) is not state:
                 await asyncio.sleep(0.005)
 
+    async def until_told(self, job_id: int) -> None:
+        """Wait until a painter knows how their job ended."""
+        async with asyncio.timeout(20):
+            while await self.state(job_id) not in FINAL or await self.store.untold():
+                await asyncio.sleep(0.005)
+
     async def until_inside(self, count: int) -> None:
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(20):
             while len(self.engine.inside) < count:
                 await asyncio.sleep(0.005)

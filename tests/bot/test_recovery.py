@@ -154,6 +154,24 @@ async def test_a_database_that_cannot_be_written_loses_nothing(house, monkeypatc
     assert house.outbox.delivered == [1]
 
 
+async def test_a_disk_that_is_full_at_the_start_loses_nothing(house, monkeypatch):
+    """What ran when the bot died is painted when the disk takes it again, and the bot stays up."""
+    real, failures = house.store.back_to_accepted, [1]
+
+    async def fails(*arguments, **more):
+        if failures[0]:
+            failures[0] -= 1
+            raise DiskError("database or disk is full")
+        return await real(*arguments, **more)
+
+    await house.accept(1)
+    await house.store.to_running(1)
+    monkeypatch.setattr(house.store, "back_to_accepted", fails)
+    async with house.running():
+        await house.until(State.DONE, 1)
+    assert failures == [0]
+
+
 async def test_a_low_disk_refuses_but_paints(house, monkeypatch):
     """With little room left nothing new is taken, and what is queued is still painted."""
     monkeypatch.setattr("bot.disk.shutil.disk_usage", lambda _: type("", (), {"free": 1}))

@@ -278,14 +278,47 @@ async def test_delivery_is_tried_until_discord_is_back(house, monkeypatch, caplo
     assert caplog.text.count("job=1 was not delivered") == 3
 
 
+async def test_a_failure_is_told_until_it_is_heard(house, monkeypatch):
+    """While Discord is away a failure is told again and again, and after a crash once more."""
+    monkeypatch.setattr(runner_module, "DELIVERY_BACKOFF_S", 0.01)
+    house.outbox.away = 2
+    house.engine.endings = {1: [Failed("It broke.")], 2: [Failed("It broke, too.")]}
+    await house.accept(1)
+    async with house.running():
+        await house.until_told(1)
+    house.outbox.away = 10**9
+    await house.accept(2)
+    async with house.running():
+        await house.until(State.FAILED, 2)
+    assert house.outbox.reported == [(1, State.FAILED, "It broke.")]
+    house.outbox.away = 0
+    async with house.running():
+        await house.until_told(2)
+    assert house.outbox.reported[1:] == [(2, State.FAILED, "It broke, too.")]
+
+
+async def test_what_is_painted_at_the_last_moment_is_delivered(house):
+    """A picture that is finished while the bot stops is posted before it leaves."""
+
+    async def drain(timeout_s):
+        house.engine.finish(1)
+
+    house.engine.hold, house.engine.drain = True, drain
+    await house.accept()
+    async with house.running(stop_s=20):
+        await house.until_inside(1)
+    assert await house.state() is State.DONE
+    assert house.outbox.delivered == [1]
+
+
 async def test_stop_does_not_wait_for_discord(house):
     """While Discord is away, stopping takes no longer; the pictures wait for the next start."""
     house.outbox.away = 10**9
     await house.accept()
-    async with house.running():
+    async with house.running(stop_s=20):
         await house.until(State.PAINTED)
         before = asyncio.get_running_loop().time()
-    assert asyncio.get_running_loop().time() - before < 0.9
+    assert asyncio.get_running_loop().time() - before < 10
     house.outbox.away = 0
     async with house.running():
         await house.until(State.DONE)

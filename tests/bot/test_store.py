@@ -9,6 +9,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import aiosqlite
 import pytest
 
 from bot import database as database_module
@@ -141,7 +142,9 @@ async def test_only_the_steps_of_the_table_are_taken(store, at, to):
     if to in FOLLOWS[at]:
         after = await take(store, to)
         assert after.state is to
-        assert await store.get(1) == after
+        assert await store.get(1) == dataclasses.replace(
+            after, token=None if to in FINAL else after.token
+        )
     else:
         with pytest.raises(WrongStateError, match=f"job=1 is {at} and cannot become {to}"):
             await take(store, to)
@@ -163,6 +166,24 @@ async def test_the_token_goes_when_the_job_ends(store, path, final):
     job = await store.get(1)
     assert job is not None
     assert job.token is None
+
+
+async def test_the_last_word_still_has_the_token(store):
+    """Who fails a job is given its token once more, for some painters are reached by it alone."""
+    await store.accept(new_job())
+    assert (await store.to_failed(1, "It broke.")).token == new_job().token
+
+
+async def test_an_end_counts_as_untold_until_it_is_told(store):
+    """Failed and stopped jobs are untold until they are told; a silent end never is."""
+    for job_id in (1, 2, 3):
+        await store.accept(new_job(job_id))
+    await store.to_failed(1, "It broke.")
+    await store.to_cancelled(2)
+    await store.to_cancelled(3, silent=True)
+    assert [job.id for job in await store.untold()] == [1, 2]
+    await store.set_told(1)
+    assert [job.id for job in await store.untold()] == [2]
 
 
 async def test_attempts_count_entries_into_the_engine(store):
@@ -430,3 +451,21 @@ async def test_what_was_told_survives_sigkill(path, seen):
             job = await store.get(job_id)
             assert job is not None
             assert (job.state, state) != (State.ACCEPTED, "running")
+
+
+async def test_a_full_disk_does_not_keep_it_from_closing(tmp_path, monkeypatch, caplog):
+    """What cannot be folded into the file at the end stays beside it, and nothing is lost."""
+    real = aiosqlite.Connection.execute
+
+    def full(connection, sql, *values):
+        if "wal_checkpoint" in sql:
+            raise sqlite3.OperationalError("database or disk is full")
+        return real(connection, sql, *values)
+
+    monkeypatch.setattr(aiosqlite.Connection, "execute", full)
+    async with Store.open(tmp_path / "easel.sqlite3") as store:
+        await store.accept(new_job())
+    monkeypatch.undo()
+    assert "could not be tidied: database or disk is full" in caplog.text
+    async with Store.open(tmp_path / "easel.sqlite3") as store:
+        assert len(await store.unfinished()) == 1

@@ -1,6 +1,7 @@
 """The parent restarts what dies, stops what is asked to stop, and leaves nobody behind."""
 
 import asyncio
+import dataclasses
 import os
 import signal
 import subprocess
@@ -87,6 +88,40 @@ async def test_stop_reaches_the_child(program):
     supervisor.stop()
 
     assert await asyncio.wait_for(keeping, 10) == 0
+
+
+@posix
+async def test_a_child_stopped_before_it_listens_has_stopped_well(program):
+    """Who is asked to stop while a child is still starting ends with 0, not with its signal."""
+    child = program("import time; print('up', flush=True); time.sleep(60)")
+    supervisor = Supervisor()
+    keeping = asyncio.create_task(supervisor.keep(child))
+    while not child.lines:
+        await asyncio.sleep(0.02)
+
+    supervisor.stop()
+
+    assert await asyncio.wait_for(keeping, 10) == 0
+
+
+@posix
+async def test_the_youngest_stops_first(tmp_path, program):
+    """Asked once, the youngest child ends before the one it leans on; asked twice, all do."""
+    supervisor = Supervisor()
+    keeping = []
+    for name in ("old", "young"):
+        child = dataclasses.replace(program(WAIT), name=name, on_line=(lines := []).append)
+        keeping.append(asyncio.create_task(supervisor.keep(child)))
+        while not lines:
+            await asyncio.sleep(0.02)
+    old, young = keeping
+
+    supervisor.stop()
+
+    assert await asyncio.wait_for(young, 10) == 0
+    assert not old.done()
+    supervisor.stop()
+    assert await asyncio.wait_for(old, 10) == 0
 
 
 @posix

@@ -3,11 +3,13 @@
 import asyncio
 import io
 import os
+from dataclasses import replace
 
 import pytest
 from PIL import Image
 
 from bot.data import DataFolder
+from bot.flags import ATTACHMENT
 from bot.jobs import Job, Kind, State
 from bot.store import Store
 from engine import Request
@@ -94,6 +96,37 @@ async def test_no_place_at_all_waits_for_the_next_occasion(scene):
     assert "no place to post it" in told
     await asyncio.sleep(0.2)
     assert "Undelivered" not in world.messages[stranger["original"]]["content"]
+
+
+async def test_a_failure_without_a_place_comes_as_a_letter(scene):
+    """Where only the dead token led, a painter is told by direct message that the job failed."""
+    job = left_behind(
+        scene, ephemeral=True, request=replace(REQUEST, image=ATTACHMENT, strength=0.5),
+        image_url="https://elsewhere.example/a.png",
+    )  # fmt: skip
+    await scene.leave_behind(job)
+    await scene.start()
+    await scene.until_online()
+    told = await scene.until(lambda m: "(Failed)" in m["content"])
+    assert is_letter(scene, told)
+    assert "must be attached here" in told["content"]
+
+
+async def test_an_end_that_a_crash_kept_silent_is_told(scene):
+    """A job that failed just before the bot died is told after the next start, in its place."""
+    from bot.playground.shapes import BOT_ID
+
+    progress = scene.server.messages.create(scene.places[0], BOT_ID, {"content": "(31%)"}, {})
+    job = left_behind(scene, ack_message_id=int(progress["id"]))
+    await scene.leave_behind(job)
+    async with Store.open(scene.data / "easel.sqlite3") as store:
+        await store.to_running(job.id)
+        await store.to_failed(job.id, "It broke.")
+    await scene.start()
+    await scene.until_online()
+    told = await scene.until(lambda m: "(Failed)" in m["content"])
+    assert told["id"] == progress["id"]
+    assert told["content"].endswith("It broke.")
 
 
 async def test_a_way_that_opened_again_is_taken(scene):
