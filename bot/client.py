@@ -14,7 +14,7 @@ from bot import buttons, messages, permissions
 from bot.admin import desk as admin
 from bot.admin import reports, setup
 from bot.answers import answering, explain, refuse
-from bot.commands import fast, imagine, info, public, relax, stealth, turbo
+from bot.commands import fast, imagine, info, prefer, public, relax, settings, stealth, turbo
 from bot.commands import help as help_command
 from bot.desk import DeskClient
 from bot.reactions import react
@@ -25,7 +25,26 @@ log = logging.getLogger(__name__)
 INTENTS = discord.Intents(guilds=True, guild_reactions=True, dm_reactions=True)
 """None of them privileged."""
 NOBODY = discord.AllowedMentions.none()
-COMMANDS = (imagine, info, help_command, fast, relax, turbo, stealth, public, admin)
+COMMANDS = (
+    imagine,
+    info,
+    help_command,
+    settings,
+    prefer,
+    fast,
+    relax,
+    turbo,
+    stealth,
+    public,
+    admin,
+)
+
+PRESSED = (
+    (setup.PANEL, setup.choose),
+    (reports.BUTTON, reports.press),
+    (settings.PRESSED, settings.choose),
+)
+"""Whose custom_id says what to do: nothing of these is kept, so they work after a restart."""
 
 
 def point_at(url: str) -> None:
@@ -99,16 +118,15 @@ class Easel(DeskClient):
             await self.desk.offer(interaction)
 
     async def _press(self, interaction: discord.Interaction[Any]) -> None:
-        """Do what a button of an admin's says; the painters' buttons answer for themselves."""
+        """Do what a panel's button says; the buttons under grids answer for themselves."""
         pressed: dict[str, Any] = dict(interaction.data or {})
         custom_id = str(pressed.get("custom_id", ""))
-        if panel := setup.PANEL.fullmatch(custom_id):
-            async with answering(interaction):
-                await setup.choose(interaction, panel)
-        elif report := reports.BUTTON.fullmatch(custom_id):
-            async with answering(interaction):
-                await reports.press(interaction, report)
-        elif not buttons.JobButton.__discord_ui_compiled_template__.fullmatch(custom_id):
+        for pattern, act in PRESSED:
+            if found := pattern.fullmatch(custom_id):
+                async with answering(interaction):
+                    await act(interaction, found)
+                return
+        if not buttons.JobButton.__discord_ui_compiled_template__.fullmatch(custom_id):
             await refuse(interaction, messages.UNKNOWN_BUTTON)
 
     async def on_raw_reaction_add(self, event: discord.RawReactionActionEvent) -> None:

@@ -67,7 +67,7 @@ def test_imports_keep_the_rules_of_the_house(path):
     if room == "bot":
         assert not tops & WEIGHTY
         assert not {module for module in found if module.startswith("engine.")} - public_face()
-    if room == "bot" and name.split(".")[-1] in NO_DISCORD:
+    if name.removeprefix("bot.") in NO_DISCORD:
         assert "discord" not in tops
     if name not in SQL and not name.startswith(("bot.playground", "bot.migrations")):
         assert not tops & {"aiosqlite", "sqlite3"}

@@ -100,3 +100,119 @@ async def test_what_a_stealthy_person_takes_out(admin, member):
     assert "**Job ID**" in letter["content"]
     assert len(letter["attachments"]) == 1
     assert len(await admin.messages(gallery)) == shown
+
+
+# -- /prefer --------------------------------------------------------------------------------------
+
+
+async def test_the_suffix_becomes_part_of_every_prompt(member):
+    """/prefer suffix is added and shown; typed parameters override it; empty resets."""
+    said = await answer_to(member, "prefer suffix", new_value="--no text   —steps 3")
+    assert "--no text --steps 3" in said["content"]
+    assert (await member.paint("a suffixed fox"))["content"].startswith(
+        "**a suffixed fox --no text --steps 3**"
+    )
+    assert (await member.paint("an overriding fox --steps 2"))["content"].startswith(
+        "**an overriding fox --steps 2 --no text**"
+    )
+    for text, named in (
+        ("orange", "parameters only"),
+        ("--steps 0", "1 to 5000"),
+        ("--strength 0.5", "only goes with a picture"),
+    ):
+        assert named in (await answer_to(member, "prefer suffix", new_value=text))["content"]
+    assert "removed" in (await answer_to(member, "prefer suffix"))["content"]
+    assert (await member.paint("a bare fox"))["content"].startswith("**a bare fox**")
+
+
+async def test_options_of_ones_own(member):
+    """/prefer option set gives a parameter of one's own; an empty value deletes it."""
+    await answer_to(member, "prefer option set", option="--mine", value="in the snow --steps 2")
+    (choice,) = await member.complete("prefer option set", "option", option="mi")
+    assert choice == {"name": "--mine", "value": "mine"}
+    listed = await answer_to(member, "prefer option list")
+    assert "`--mine`: in the snow --steps 2" in listed["content"]
+    grid = await member.paint("a fox --mine")
+    assert grid["content"].startswith("**a fox in the snow --steps 2**")
+    taken = await answer_to(member, "prefer option set", option="ar", value="1:1")
+    assert "is a parameter of Easel's own" in taken["content"]
+    assert "deleted" in (await answer_to(member, "prefer option set", option="mine"))["content"]
+    assert "no custom options" in (await answer_to(member, "prefer option list"))["content"]
+
+
+async def test_switches(member):
+    """Remix, variability and auto_dm say how they are now, and are as they were when used again."""
+    for command, first, second in (
+        ("prefer remix", "Remix mode turned on!", "Remix mode turned off!"),
+        ("prefer variability", "now subtle", "now strong"),
+        ("prefer auto_dm", "Auto DM turned on!", "Auto DM turned off!"),
+    ):
+        assert first in (await answer_to(member, command))["content"]
+        assert second in (await answer_to(member, command))["content"]
+
+
+async def test_results_come_by_direct_message_too(member):
+    """With auto_dm a finished job comes as a letter; what is asked for in the DM comes once."""
+    await answer_to(member, "prefer auto_dm")
+    await member.paint("a mailed fox --seed 4")
+    await member.enter("dm")
+    letter = await member.wait_for(
+        lambda m: "**Job ID**" in m["content"] and "mailed" in m["content"]
+    )
+    assert letter["content"].startswith("**a mailed fox --seed 4**")
+    assert "**seed** 4" in letter["content"]
+    assert len(letter["attachments"]) == 4
+    await member.paint("a fox asked for here")
+    await answer_to(member, "prefer auto_dm")
+    assert sum("asked for here" in m["content"] for m in await member.messages()) == 1
+
+
+# -- /settings ------------------------------------------------------------------------------------
+
+
+def styles(message):
+    """Return the style of each button of a panel: 3 is green, 2 is grey."""
+    from easel_tests_painter import walk
+
+    return {c["label"]: c["style"] for c in walk(message["components"]) if c["type"] == 2}
+
+
+async def panel_of(person):
+    """Open the panel."""
+    before = {message["id"] for message in await person.messages()}
+    await person.slash("settings")
+    return await person.wait_for(lambda m: m["id"] not in before and m["components"])
+
+
+async def test_the_panel(shared, member):
+    """/settings shows what is on in green; a press holds at once, after a restart, and in a DM."""
+    panel = await panel_of(member)
+    assert panel["ephemeral_to"] == member.id
+    green = {label for label, style in styles(panel).items() if style == 3}
+    assert green == {"Public mode", "Strong Variation Mode", "Fast mode"}
+    await shared.bot.restart()
+    for label in ("Public mode", "Remix mode", "Subtle Variation Mode", "Relax mode", "Auto DM"):
+        await member.click(panel, label)
+        panel = await member.wait_for(lambda m, p=panel: m["id"] == p["id"])
+    green = {label for label, style in styles(panel).items() if style == 3}
+    assert green == {"Remix mode", "Subtle Variation Mode", "Relax mode", "Auto DM"}
+    await member.enter("dm")
+    again = await panel_of(member)
+    assert styles(again) == styles(panel)
+    await member.click(again, "Turbo mode")
+    await member.wait_for(lambda m: "`turbo` is not allowed here" in m["content"])
+    await member.click(again, "Reset Settings")
+    again = await member.wait_for(lambda m: m["id"] == again["id"] and styles(m)["Fast mode"] == 3)
+    assert {label for label, style in styles(again).items() if style == 3} == {
+        "Public mode", "Strong Variation Mode", "Fast mode",
+    }  # fmt: skip
+
+
+async def test_the_model_of_ones_choice(member):
+    """The panel's menu chooses the model, which then stands over the grid."""
+    panel = await panel_of(member)
+    await member.press(panel, "settings:model", ["tiny"])
+    grid = await member.paint("a fox of my model")
+    assert grid["content"].startswith("**a fox of my model --model tiny**")
+    await member.press(panel, "settings:model", ["*"])
+    assert (await member.paint("a plain fox"))["content"].startswith("**a plain fox**")
