@@ -67,6 +67,15 @@ def media_of(message: Json) -> list[Json]:
     for component in limits.walk(message["components"]):
         found += [item["media"] for item in component.get("items") or []]
         found += [component[k] for k in ("media", "file") if isinstance(component.get(k), dict)]
-    for embed in message["embeds"]:
-        found += [embed[k] for k in ("image", "thumbnail") if embed.get(k)]
-    return found
+    return found + embedded_media(message)
+
+
+def file_of(media: Json) -> str:
+    """The id of the file that stands there, also where an earlier answer's address is sent back."""
+    own = re.search(r"/attachments/\d+/(\d+)/", str(media.get("url") or ""))
+    return str(media.get("attachment_id") or (own[1] if own else ""))
+
+
+def embedded_media(message: Json) -> list[Json]:
+    """The pictures of a message's embeds; Discord does not list their files beside them."""
+    return [e[key] for e in message["embeds"] for key in ("image", "thumbnail") if e.get(key)]

@@ -9,7 +9,13 @@ import re
 from typing import Any
 
 from bot.playground import limits, views
-from bot.playground.attachments import Uploads, make_entry, media_of
+from bot.playground.attachments import (
+    Uploads,
+    embedded_media,
+    file_of,
+    make_entry,
+    media_of,
+)
 from bot.playground.errors import ApiError, Json, invalid
 from bot.playground.journal import Row
 from bot.playground.permissions import Permission
@@ -202,6 +208,8 @@ class Messages:
         if missing := [part for part in files if part[6:-1] not in named]:
             raise invalid("attachments", "ATTACHMENT_NOT_FOUND", f"No entry for {missing[0]}.")
         row["attachments"] = [make_entry(entry, files, kept) for entry in entries]
+        embedded = {file_of(media) for media in embedded_media(row)} - named
+        row["attachments"] += [kept[i] for i in kept if i in embedded]
 
     def _commit(self, row: Row, files: Uploads, body: Json) -> None:
         """Check the whole; only then store files and give everything its id."""
@@ -217,16 +225,18 @@ class Messages:
             _complete(component, number)
             if (emoji := component.get("emoji")) and emoji.get("id") is None:
                 component["emoji"] = {"name": emoji["name"]}  # as Discord returns plain emoji
+        stored = {a["id"]: a for a in row["attachments"]}
         named = {f"attachment://{a['filename']}": a for a in row["attachments"]}
         for media in media_of(row):
             url = str(media.get("url") or "")
-            if attachment := named.get(url):
-                media.update(attachment_id=attachment["id"], id=attachment["id"])
+            if attachment := named.get(url) or stored.get(file_of(media)):
+                media["attachment_id"] = attachment["id"]
             elif url.startswith("attachment://"):
                 raise invalid("components", "UNFURLED_MEDIA_ITEM_NOT_FOUND", f"No file for {url}.")
-        stored = {a["id"]: a for a in row["attachments"]}
         for component in limits.walk(row["components"]):
-            if component["type"] == 13 and (file := stored.get(component["file"].get("id", ""))):
+            if component["type"] == 13 and (
+                file := stored.get(component["file"].get("attachment_id", ""))
+            ):
                 component.update(name=file["filename"], size=file["size"])
 
     def _refer(self, row: Row, body: Json) -> None:

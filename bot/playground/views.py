@@ -3,7 +3,7 @@
 import copy
 
 from bot.playground import limits
-from bot.playground.attachments import media_of
+from bot.playground.attachments import embedded_media, media_of
 from bot.playground.errors import Json
 from bot.playground.journal import Row
 from bot.playground.shapes import BOT_ID
@@ -34,7 +34,12 @@ def show(world: World, row: Row, viewer: str, *, reads_content: bool, quoted: bo
             url = world.file_url(file_id) if file_id in world.files else ""
             known = files.get(file_id, {})
             media |= {key: known[key] for key in MEDIA if key in known}
-            media.update(url=url, proxy_url=url)
+            media.update(id=file_id, url=url, proxy_url=url)
+    embedded = set()
+    for media in embedded_media(shown):
+        media.pop("id", None)
+        embedded.add(media.pop("attachment_id", None))
+    shown["attachments"] = [a for a in shown["attachments"] if a["id"] not in embedded]
     if row["reactors"] and not quoted:
         found = row["reactors"].items()
         shown["reactions"] = [_show_reaction(emoji, users, viewer) for emoji, users in found]

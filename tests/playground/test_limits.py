@@ -333,3 +333,18 @@ async def test_replies_and_mentions(channel, make_painter):
     assert not loud.mention_everyone
     shown = await painter.wait_for(lambda m: m["id"] == str(loud.id))
     assert shown["referenced_message"]["content"] == "hello"
+
+
+async def test_pictures_of_embeds(channel, loopback, picture):
+    """A file that an embed shows is no attachment beside it, has a size, and outlives edits."""
+    embed = discord.Embed(title="a").set_image(url="attachment://a.png")
+    files = [discord.File(io.BytesIO(picture), name) for name in ("a.png", "b.png")]
+    message = await channel.send(embed=embed, files=files)
+    assert [attachment.filename for attachment in message.attachments] == ["b.png"]
+    assert (message.embeds[0].image.width, message.embeds[0].image.height) == (8, 8)
+    await message.edit(attachments=[], embed=message.embeds[0].copy())
+    again = await channel.fetch_message(message.id)
+    assert again.attachments == []
+    loopback.clock.advance(25 * 3600)
+    again = await channel.fetch_message(message.id)
+    assert await read(loopback, again.embeds[0].image.url) == picture

@@ -6,8 +6,9 @@ Discord takes more than it describes; these relaxations, and no others, are made
   (the description's README says so);
 - unions are read as "any of", since the widening above makes their branches overlap;
 - booleans in a query may be 0 and 1;
-- keys of a request which Discord ignores, listed in IGNORED, and those of an attachment that is
-  kept by an edit (discord.py sends it back whole); any other unknown key is a fault;
+- keys of a request which Discord ignores, listed in IGNORED, and those of an attachment or of an
+  embed's picture that is kept by an edit (discord.py sends them back whole: SENT_BACK); any other
+  unknown key is a fault;
 - the JSON part of a multipart body is checked by the schema of the plain JSON body.
 """
 
@@ -23,6 +24,7 @@ from jsonschema import Draft202012Validator
 Json = dict[str, Any]
 FILE = Path(__file__).parents[1] / "data" / "discord-openapi.json"
 IGNORED = {"tts", "nsfw", "flags", "enforce_nonce", "nonce", "dm_permission"}
+SENT_BACK = ("/attachments[]", "/image", "/thumbnail")
 BOOLEANS = {"true", "false", "True", "False", "0", "1"}
 
 
@@ -177,7 +179,7 @@ class Description:
         for key, entry in value.items() if known else ():
             if key in known:
                 yield from self._unknown(entry, {"anyOf": known[key]}, ignored, f"{at}/{key}")
-            elif key not in ignored and not (ignored and at.endswith("/attachments[]")):
+            elif key not in ignored and not (ignored and at.endswith(SENT_BACK)):
                 yield f"{at}/{key}"
 
     def _branches(self, schema: Json, value: Any) -> Iterator[Json]:

@@ -41,8 +41,9 @@ export class Api {
     return response.status === 204 ? null : response.json();
   }
 
-  state() {
-    return this.#ask("GET", "/state");
+  /** @param {string} [guild] the server to look at; the first if left out */
+  state(guild) {
+    return this.#ask("GET", "/state", { query: guild ? { guild } : {} });
   }
 
   messages(channel, before) {
@@ -50,8 +51,10 @@ export class Api {
     return this.#ask("GET", `/channels/${channel}/messages`, { query });
   }
 
-  send(channel, content) {
-    return this.#ask("POST", `/channels/${channel}/messages`, { json: { content } });
+  /** @param {{files: File[], replyTo: string|null}} carried */
+  send(channel, content, { files, replyTo }) {
+    const answered = replyTo && { message_reference: { message_id: replyTo } };
+    return this.#post(`/channels/${channel}/messages`, { content, ...answered }, files);
   }
 
   react(channel, message, emoji, add) {
@@ -69,13 +72,17 @@ export class Api {
 
   /** @param {object} payload @param {File[]} [files] named files[0], files[1], … */
   interact(payload, files = []) {
-    if (!files.length) return this.#ask("POST", "/interactions", { json: payload });
+    return this.#post("/interactions", payload, files);
+  }
+
+  #post(path, payload, files) {
+    if (!files.length) return this.#ask("POST", path, { json: payload });
     const form = new FormData();
     form.append("payload_json", JSON.stringify(payload));
     files.forEach((file, index) =>
       form.append(`files[${index}]`, file, file.name || "picture.png"),
     );
-    return this.#ask("POST", "/interactions", { form });
+    return this.#ask("POST", path, { form });
   }
 
   /** Lines of JSON: what went over the wire after the line of that number. */

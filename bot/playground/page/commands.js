@@ -37,12 +37,17 @@ function walk(command, node, path) {
 /** Painting comes first, then plain commands, then those with subcommands. */
 const place = ({ path }) => (path === "imagine" ? 0 : path.split(" ").length);
 
-/** Whether somebody with these permissions, here or by direct message, is offered the command. */
-export function isOffered(command, bits, direct) {
-  const where = direct ? 1 : 0;
+const CONTEXTS = { text: 0, thread: 0, dm: 1, group: 2 };
+
+/** Whether somebody with these permissions is offered the command in this channel. */
+export function isOffered(command, channel, bits) {
+  const where = CONTEXTS[channel.type];
+  const adult = where || channel.nsfw;
   if (command.contexts && !command.contexts.includes(where)) return false;
+  if (!command.integration_types.some((one) => channel.installs.includes(String(one)))) return false;
+  if (command.nsfw && !adult) return false;
   const needed = command.default_member_permissions;
-  if (direct || needed === null || needed === undefined) return true;
+  if (where || needed === null || needed === undefined) return true;
   return (BigInt(bits ?? 0) & BigInt(needed)) === BigInt(needed);
 }
 
@@ -53,6 +58,13 @@ export function entriesOf(commands) {
     .flatMap((one) => walk(one, one, one.name))
     .sort((a, b) => place(a) - place(b) || a.path.localeCompare(b.path));
 }
+
+/** How an entry stands in the list over the message box. */
+export const inPicker = ({ path, description, options }) => ({
+  title: `/${path}`,
+  detail: description,
+  note: options.map((one) => (one.required ? one.name : `${one.name}?`)).join(" "),
+});
 
 export const messageCommands = (commands) => commands.filter((one) => one.type === ON_MESSAGE);
 

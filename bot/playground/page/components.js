@@ -2,9 +2,8 @@
 
 import { el, icon } from "./dom.js";
 import { markdown } from "./markdown.js";
-import { fileCard, loosePicture } from "./pictures.js";
+import { fileCard, loosePictures, veil } from "./pictures.js";
 import { selectMenu } from "./selects.js";
-import { say } from "./words.js";
 
 const STYLES = { 1: "blue", 2: "grey", 3: "green", 4: "red", 5: "link", 6: "grey" };
 
@@ -21,7 +20,7 @@ function button(spec, hand) {
     spec.label && el("span", { text: spec.label }),
   ];
   const look = `press ${STYLES[spec.style] ?? "grey"}`;
-  if (spec.style === 5) {
+  if (spec.style === 5 && !spec.disabled) {
     const out = { href: spec.url, target: "_blank", rel: "noreferrer noopener" };
     return el("a", { class: look, ...out }, ...inner, icon("link"));
   }
@@ -37,20 +36,37 @@ function button(spec, hand) {
   return node;
 }
 
-function media(spec, count = 1) {
-  const root = loosePicture(spec.media ?? spec, spec.description ?? "", {}, count);
-  if (!spec.spoiler) return root;
-  const cover = el("button", { type: "button", class: "veil", text: say("spoiler") });
-  cover.addEventListener("click", () => cover.remove());
-  root.append(cover);
+/** Veils what its sender marked as a spoiler. */
+function perhapsVeiled(spec, root) {
+  if (spec.spoiler) veil(root);
   return root;
+}
+
+function gallery(items) {
+  const all = items.map((item) => ({ media: item.media, alt: item.description ?? "" }));
+  const figures = loosePictures(all).map((root, index) => perhapsVeiled(items[index], root));
+  return el("div", { class: `gallery mosaic${items.length > 1 ? " many" : ""}` }, ...figures);
+}
+
+const thumbnail = (spec) =>
+  perhapsVeiled(spec, loosePictures([{ media: spec.media, alt: spec.description ?? "" }])[0]);
+
+function file(spec) {
+  const { url } = spec.file;
+  const card = fileCard({ url, filename: spec.name ?? url.split("/").pop(), size: spec.size });
+  return perhapsVeiled(spec, el("div", { class: "file-frame" }, card));
+}
+
+function separator({ divider, spacing }) {
+  const look = [divider === false && "blank", spacing === 2 && "wide"].filter(Boolean);
+  return el("hr", { class: look.join(" ") || null });
 }
 
 function containerBox(spec, hand) {
   const box = el("section", { class: "embed container" }, ...drawComponents(spec.components, hand));
   if (spec.accent_color)
     box.style.setProperty("--stripe", `#${spec.accent_color.toString(16).padStart(6, "0")}`);
-  return box;
+  return perhapsVeiled(spec, box);
 }
 
 const KINDS = {
@@ -69,20 +85,10 @@ const KINDS = {
       ...drawComponents([spec.accessory], hand),
     ),
   10: (spec) => el("div", { class: "text-display" }, ...markdown(spec.content)),
-  11: (spec) => media(spec),
-  12: (spec) =>
-    el(
-      "div",
-      { class: `gallery${spec.items.length > 1 ? " many" : ""}` },
-      ...spec.items.map((item) => media(item, spec.items.length)),
-    ),
-  13: (spec) =>
-    fileCard({
-      url: spec.file.url,
-      filename: spec.name ?? spec.file.url.split("/").pop(),
-      size: spec.size,
-    }),
-  14: (spec) => el("hr", { class: spec.divider === false ? "blank" : null }),
+  11: thumbnail,
+  12: (spec) => gallery(spec.items),
+  13: file,
+  14: separator,
   17: containerBox,
 };
 

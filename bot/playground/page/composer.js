@@ -2,6 +2,7 @@
 
 import {
   entriesOf,
+  inPicker,
   isOffered,
   KIND,
   lineOf,
@@ -11,16 +12,17 @@ import {
   readOptions,
 } from "./commands.js";
 import { el, iconButton } from "./dom.js";
-import { makeField, readFields } from "./fields.js";
+import { drawOffers, makeField, readFields } from "./fields.js";
 import { Picker } from "./picker.js";
 import { channelName, state } from "./state.js";
+import { Tray } from "./tray.js";
 import { localised, say } from "./words.js";
 
 const narrow = matchMedia("(max-width: 719px)");
 
 /**
  * @typedef {object} Post what the box does with what is written
- * @property {(text: string) => Promise<void>} say
+ * @property {(text: string, carried: {files: File[], replyTo: string|null}) => Promise<void>} say
  * @property {(entry: object, options: object, files: File[]) => Promise<void>} run
  * @property {(entry: object, options: object, focused: string) => Promise<object[]>} complete
  */
@@ -41,7 +43,8 @@ export class Composer {
     this.hint = form.querySelector(".hint-line");
     this.buttons = form.querySelector(".send-buttons");
     this.picker = new Picker(form.querySelector(".picker"));
-    this.file = el("input", { type: "file", accept: "image/*", hidden: true });
+    this.tray = new Tray(form.querySelector(".tray"), () => this.#hintFiles());
+    this.file = el("input", { type: "file", multiple: true, hidden: true });
     this.file.addEventListener("change", () => this.attach([...this.file.files]));
     form.append(this.file);
     this.#listen();
@@ -49,9 +52,9 @@ export class Composer {
   }
 
   get entries() {
-    const bits = state.permissions[state.channelId];
-    const direct = state.channel?.type === "dm";
-    return entriesOf(state.commands.filter((one) => isOffered(one, bits, direct)));
+    const { channel } = state;
+    const bits = state.permissions[channel?.id];
+    return entriesOf(state.commands.filter((one) => channel && isOffered(one, channel, bits)));
   }
 
   /** Texts that depend on the language, the channel or the command. */
@@ -63,7 +66,7 @@ export class Composer {
         : say("no_option")
       : say(narrow.matches ? "placeholder_short" : "placeholder", { name });
     this.buttons.replaceChildren(
-      iconButton("picture", say("attach"), () => this.file.click()),
+      iconButton("attach", say("attach"), () => this.file.click()),
       iconButton("send", say("send"), () => this.submit(), { class: "icon-button send" }),
     );
     this.#drawOffers();
@@ -80,7 +83,8 @@ export class Composer {
       return;
     }
     this.#waiting = line;
-    this.tell(say("waiting"));
+    const [name] = line.slice(1).split(" ");
+    this.tell(state.online && state.commands.length ? say("not_here", { name }) : say("waiting"));
     this.#grow();
   }
 
@@ -92,7 +96,7 @@ export class Composer {
   }
 
   get isIdle() {
-    return !this.#entry && !this.box.value;
+    return !this.#entry && !this.box.value && this.tray.isEmpty;
   }
 
   tell(text, wrong = false) {
@@ -106,7 +110,7 @@ export class Composer {
 
   // Commands ----------------------------------------------------------------------------------
 
-  /** @param {import("./commands.js").Entry} entry @param {Record<string, string>} values */
+  /** @param {import("./commands.js").Entry} entry @param {object} values by option */
   enter(entry, rest = "", values = null) {
     this.picker.hide();
     this.#entry = entry;
@@ -140,22 +144,36 @@ export class Composer {
     this.form.classList.add("commanding");
     this.tell(entry.description);
     this.draw();
-    const first =
-      !this.#main && this.#fields.find((field) => field.option.required && field.isEmpty());
-    (first ? first.input : this.box).focus();
+    if (this.tray.hasFiles && this.#places.length) this.#place(this.tray.takeFiles());
+    const open = (field) => field.option.required && field.isEmpty();
+    ((!this.#main && this.#fields.find(open)?.input) || this.box).focus();
   }
 
-  leave() {
+  /** Back to plain words; the files of a command that was not sent wait for another. */
+  leave(sent = false) {
+    const files = this.#fields.filter((one) => one.take && !one.isEmpty());
     this.#entry = this.#main = null;
     this.#fields = [];
+    if (!sent && files.length) this.tray.add(files.map((one) => one.read().file));
     this.chips.replaceChildren();
     this.box.value = "";
     this.box.removeAttribute("aria-description");
     this.form.classList.remove("commanding");
     this.picker.hide();
-    this.tell("");
+    this.#hintFiles();
     this.draw();
     this.box.focus();
+  }
+
+  /** Answers a message with the next one. */
+  reply(message) {
+    if (this.#entry) this.leave();
+    this.tray.answer(message);
+    this.focus();
+  }
+
+  #hintFiles() {
+    if (!this.#entry) this.tell(this.tray.hasFiles ? say("files_wait") : "");
   }
 
   #add(option, text = null) {
@@ -182,24 +200,12 @@ export class Composer {
     const open = (this.#entry?.options ?? []).filter(
       (option) => option !== this.#main && !this.#fields.some((field) => field.option === option),
     );
-    const chips = open.map((option) => {
-      const name = localised(option, "name");
-      const chip = el("button", {
-        type: "button",
-        class: "offer",
-        title: localised(option, "description"),
-        "aria-label": say("add_option", { name }),
-        text: `+ ${name}`,
-      });
-      chip.addEventListener("click", () => {
-        const field = this.#add(option);
-        this.draw();
-        field.input.focus();
-        if (option.type === KIND.file) field.input.click();
-      });
-      return chip;
+    drawOffers(this.offers, open, (option) => {
+      const field = this.#add(option);
+      this.draw();
+      field.input.focus();
+      if (option.type === KIND.file) field.input.click();
     });
-    this.offers.replaceChildren(...chips);
     for (const field of this.form.querySelectorAll(".extra > .field")) {
       if (!this.#fields.some((one) => one.root === field)) field.remove();
     }
@@ -242,9 +248,7 @@ export class Composer {
       this.box,
       say("commands"),
       matching(this.entries, typed[1].trim()).map((entry) => ({
-        title: `/${entry.path}`,
-        detail: entry.description,
-        note: entry.options.map((one) => (one.required ? one.name : `${one.name}?`)).join(" "),
+        ...inPicker(entry),
         choose: () => this.enter(entry),
       })),
     );
@@ -253,6 +257,7 @@ export class Composer {
   async #complete(field) {
     const text = field.input.value;
     const { options } = this.#read(false);
+    for (const { option } of this.#fields) if (option.type === KIND.file) delete options[option.name];
     options[field.option.name] = text;
     const choices = await this.post.complete(this.#entry, options, field.option.name);
     if (document.activeElement !== field.input || field.input.value !== text) return;
@@ -281,11 +286,10 @@ export class Composer {
     if (!this.#entry) {
       if (text.startsWith("/"))
         this.tell(say("not_here", { name: text.slice(1).split(/\s/)[0] }), true);
-      else if (text) {
+      else if (text || this.tray.hasFiles) {
         this.box.value = "";
-        this.tell("");
         this.#grow();
-        await this.post.say(text);
+        await this.post.say(text, this.tray.take());
       }
       return;
     }
@@ -298,32 +302,35 @@ export class Composer {
     }
     const entry = this.#entry;
     this.#last = lineOf(entry, options);
-    this.leave();
+    this.leave(true);
     await this.post.run(entry, options, files);
   }
 
-  /** Pictures that were dropped, pasted or chosen go to the command's own place for them. */
+  /** Files that were dropped, pasted or chosen go to the command's places, or with the message. */
   attach(files) {
-    const [file] = files;
     this.file.value = "";
-    if (!file) return;
-    if (!this.#entry) {
-      const takes = (one) => one.options.some((option) => option.type === KIND.file);
-      const entry =
-        this.entries.find((one) => one.path === "imagine" && takes(one)) ??
-        this.entries.find(takes);
-      if (entry) this.enter(entry, this.box.value);
+    if (!files.length) return;
+    if (!this.#entry) this.tray.add(files);
+    else if (this.#places.length) this.#place(files);
+    else this.tell(say("no_place"), true);
+    this.focus();
+  }
+
+  get #places() {
+    return this.#entry.options.filter((one) => one.type === KIND.file);
+  }
+
+  /** Fills the command's places one after the other; what comes after the last replaces it. */
+  #place(files) {
+    for (const file of files) {
+      const fieldOf = (option) => this.#fields.find((one) => one.option === option);
+      const free = this.#places.find((option) => fieldOf(option)?.isEmpty() ?? true);
+      const option = free ?? this.#places.at(-1);
+      const field = fieldOf(option) ?? this.#add(option);
+      field.take(file);
+      field.root.classList.remove("wrong");
     }
-    const option = this.#entry?.options.find((one) => one.type === KIND.file);
-    if (!option) {
-      this.tell(say("no_place"), true);
-      return;
-    }
-    const field = this.#fields.find((one) => one.option === option) ?? this.#add(option);
-    field.take(file);
-    field.root.classList.remove("wrong");
     this.draw();
-    this.box.focus();
   }
 
   // Keys --------------------------------------------------------------------------------------
@@ -335,7 +342,7 @@ export class Composer {
       this.#waiting = null;
       this.#startOver();
       if (!this.#enterTyped(false)) this.#offerCommands();
-      if (!this.#entry) this.tell("");
+      this.#hintFiles();
       this.#grow();
     });
     form.addEventListener("submit", (event) => {
@@ -360,9 +367,10 @@ export class Composer {
       event.preventDefault();
       this.box.value = this.#last;
       this.#enterTyped();
-    } else if (event.key === "Escape" && this.#entry) {
+    } else if (event.key === "Escape" && (this.#entry || !this.tray.isEmpty)) {
       event.preventDefault();
-      this.leave();
+      if (this.#entry) this.leave();
+      else this.tray.clear();
     } else if (
       event.key === "Backspace" &&
       this.#entry &&
@@ -374,8 +382,7 @@ export class Composer {
       const { path } = this.#entry;
       const rest = this.box.value;
       this.leave();
-      if (!rest) this.box.value = `/${path}`;
-      else this.box.value = rest;
+      this.box.value = rest || `/${path}`;
       this.#offerCommands();
     }
   }

@@ -56,6 +56,8 @@ const SHAPES = {
     "a2.5 2.5 0 1 0 0-5 2.5 2.5 0 0 0 0 5Z",
   picture: "M4 5h16v14H4zM4 16l4.5-4.5 4 4 2.5-2.5 5 5M15.5 9.5v.1",
   file: "M6 3h8l4 4v14H6zM14 3v4h4",
+  attach: "M12 21a9 9 0 1 0 0-18 9 9 0 0 0 0 18ZM12 8v8M8 12h8",
+  reply: "M10 6 4 12l6 6M4.5 12H14c4 0 6 2.5 6 6.5",
 };
 
 /** @param {keyof typeof SHAPES} name */

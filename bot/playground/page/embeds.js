@@ -2,7 +2,7 @@
 
 import { el } from "./dom.js";
 import { markdown } from "./markdown.js";
-import { loosePicture } from "./pictures.js";
+import { loosePictures } from "./pictures.js";
 import { moment } from "./words.js";
 
 function title(embed) {
@@ -28,6 +28,9 @@ function footer(embed) {
   return text && el("footer", { text });
 }
 
+const picture = (media, embed, props) =>
+  media ? loosePictures([{ media, alt: media.description ?? embed.title ?? "" }], props) : [];
+
 /** @param {object} embed @returns {HTMLElement} */
 export function drawEmbed(embed) {
   const colour = embed.color ? `#${embed.color.toString(16).padStart(6, "0")}` : null;
@@ -39,8 +42,8 @@ export function drawEmbed(embed) {
     title(embed),
     embed.description && el("div", {}, ...markdown(embed.description)),
     fields,
-    embed.image && loosePicture(embed.image, embed.title ?? ""),
-    embed.thumbnail && loosePicture(embed.thumbnail, embed.title ?? "", { "data-thumbnail": "" }),
+    ...picture(embed.image, embed),
+    ...picture(embed.thumbnail, embed, { "data-thumbnail": "" }),
     footer(embed),
   );
   if (colour) root.style.setProperty("--stripe", colour);

@@ -54,7 +54,7 @@ function writer(option) {
 }
 
 function filer(option) {
-  const input = el("input", { type: "file", accept: "image/*", hidden: true });
+  const input = el("input", { type: "file", hidden: true });
   const face = el("button", { type: "button", class: "file-face" });
   let file = null;
   let address = null;
@@ -64,7 +64,7 @@ function filer(option) {
     address = file ? URL.createObjectURL(file) : null;
     const text = file ? file.name || "picture.png" : say("choose_file");
     face.replaceChildren(
-      file?.type.startsWith("image/") ? el("img", { src: address, alt: "" }) : icon("picture"),
+      file?.type.startsWith("image/") ? el("img", { src: address, alt: "" }) : icon("file"),
       text,
     );
     face.setAttribute("aria-description", text);
@@ -152,4 +152,21 @@ export function readFields(main, fields, strict) {
     else if (!told.problem) options[option.name] = told.value;
   }
   return { options, files };
+}
+
+/** The options that may still be added, each as a chip. @param {(option: object) => void} onAdd */
+export function drawOffers(holder, options, onAdd) {
+  const chips = options.map((option) => {
+    const name = localised(option, "name");
+    const chip = el("button", {
+      type: "button",
+      class: "offer",
+      title: localised(option, "description"),
+      "aria-label": say("add_option", { name }),
+      text: `+ ${name}`,
+    });
+    chip.addEventListener("click", () => onAdd(option));
+    return chip;
+  });
+  holder.replaceChildren(...chips);
 }

@@ -1,7 +1,7 @@
 /** The frame round the messages: the bar above them, the theme, and the drawers of a phone. */
 
 import { el, iconButton, some } from "./dom.js";
-import { channelName, state } from "./state.js";
+import { channelName, isDirect, state } from "./state.js";
 import { currentLanguage, say, useLanguage } from "./words.js";
 
 const KEPT = "easel.theme";
@@ -52,7 +52,7 @@ export function drawBar(bar, drawers, wire) {
     "aria-expanded": String(wire.isOpen),
     "aria-controls": "wire",
   });
-  const dm = state.channel?.type === "dm";
+  const dm = isDirect(state.channel);
   bar.replaceChildren(
     ...some([
       menu,

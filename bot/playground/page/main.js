@@ -2,7 +2,7 @@
 
 import { Api, Refused } from "./api.js";
 import { banner } from "./banner.js";
-import { messageCommands } from "./commands.js";
+import { isOffered, messageCommands } from "./commands.js";
 import { Composer } from "./composer.js";
 import { sign } from "./dom.js";
 import { acceptFiles } from "./drops.js";
@@ -93,6 +93,7 @@ const acts = {
   offer: (view, button) =>
     offerReactions(below(button), (emoji) => acts.react(view.message, emoji, true)),
   menu: (view, at) => messageMenu(view, at instanceof Element ? below(at) : at),
+  reply: (view) => composer.reply(view.message),
   jump: async (id) => {
     if (!(await list.jump(id))) composer.tell(say("deleted"), true);
   },
@@ -128,10 +129,14 @@ async function remove(message) {
 function messageMenu(view, at) {
   const { message } = view;
   if (message.local) return;
-  const apps = messageCommands(state.commands).map((command) => ({
+  const { channel } = state;
+  const bits = state.permissions[channel.id];
+  const offered = messageCommands(state.commands).filter((one) => isOffered(one, channel, bits));
+  const apps = offered.map((command) => ({
     text: localised(command, "name"),
     run: () => onMessageCommand(view, command),
   }));
+  const reply = { text: say("reply"), run: () => acts.reply(view) };
   const react = {
     text: say("react"),
     run: () => offerReactions(at, (emoji) => acts.react(message, emoji, true)),
@@ -139,8 +144,8 @@ function messageMenu(view, at) {
   openMenu(
     at,
     [
-      ...(isEphemeral(message) ? [] : [react]),
-      ...apps,
+      ...(isEphemeral(message) ? [] : [reply, react]),
+      ...(apps.length ? [{ title: say("apps"), entries: apps }] : []),
       ...(message.content
         ? [{ text: say("copy_text"), run: () => copy(plainText(message.content)) }]
         : []),
@@ -166,9 +171,9 @@ const list = new MessageList(
 );
 
 const composer = new Composer(byId("composer"), {
-  say: async (text) => {
+  say: async (text, carried) => {
     try {
-      await api.send(state.channelId, text);
+      await api.send(state.channelId, text, carried);
     } catch (error) {
       composer.tell(say("trouble", { why: error.message }), true);
     }
@@ -186,6 +191,12 @@ const wire = new Wire(byId("wire"), (after) => api.wire(after));
 function openChannel(id) {
   drawers.close();
   state.open(id);
+}
+
+/** Goes to another server. */
+async function enterGuild(id) {
+  state.load(await api.state(id));
+  state.open(state.channelId);
 }
 
 /** Opens the direct messages with the bot, which need not have begun. */
@@ -210,10 +221,7 @@ const HANDLERS = {
     state.tell("channels");
   },
   PLACES: () => load().catch(() => {}),
-  COMMANDS: (told) => {
-    state.commands = Array.isArray(told) ? told : told.commands;
-    state.tell("commands");
-  },
+  COMMANDS: () => load().catch(() => {}),
   TYPING_START: ({ channel_id: id, user_id: by }) => id === state.channelId && typing.start(by),
   BOT: (told) => {
     state.takeBot(told);
@@ -232,7 +240,7 @@ function note(channelId) {
 
 async function load() {
   const before = state.channelId;
-  state.load(await api.state());
+  state.load(await api.state(state.guild?.id));
   const shut = byId("middle").classList.contains("shut");
   if (before && (before !== state.channelId || shut !== isShut())) state.tell("channel");
 }
@@ -270,6 +278,7 @@ async function become(user) {
   api = new Api(user);
   wasCut = false;
   state.unread.clear();
+  state.guild = null;
   await load();
   state.open(state.channelId);
   follow();
@@ -294,7 +303,7 @@ function drawTexts() {
 state.watch(["language"], drawTexts);
 state.watch(["language"], () => wire.draw());
 state.watch(["channels", "channel", "bot", "language"], () =>
-  drawChannels(byId("channels"), openChannel, openDm),
+  drawChannels(byId("channels"), { onOpen: openChannel, onDm: openDm, onGuild: enterGuild }),
 );
 state.watch(["channels", "channel", "language"], title);
 state.watch(["people", "bot", "channel", "language"], () => drawMembers(byId("people")));
@@ -315,7 +324,7 @@ byId("log").addEventListener("contextmenu", (event) => {
     !view ||
     event.shiftKey ||
     getSelection()?.toString() ||
-    event.target.closest("a, input, textarea")
+    event.target.closest("a:not(.picture), input, textarea")
   )
     return;
   event.preventDefault();

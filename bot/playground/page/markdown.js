@@ -2,7 +2,8 @@
 
 import { el } from "./dom.js";
 import { channelName, nameOf, state } from "./state.js";
-import { moment, say } from "./words.js";
+import { instant } from "./times.js";
+import { say } from "./words.js";
 
 const BODY = "((?:\\\\[\\s\\S]|[^\\\\])+?)";
 const rule = (source, make) => ({ pattern: new RegExp(source, "y"), make });
@@ -34,14 +35,6 @@ function spoiler(children) {
   node.addEventListener("click", show);
   node.addEventListener("keydown", show);
   return node;
-}
-
-const moments = { t: { timeStyle: "short" }, d: { dateStyle: "short" }, D: { dateStyle: "long" } };
-
-function instant(seconds, style) {
-  const date = new Date(Number(seconds) * 1000);
-  const text = style in moments ? date.toLocaleString(undefined, moments[style]) : moment(date);
-  return el("time", { class: "mention", datetime: date.toISOString(), text });
 }
 
 const RULES = [
@@ -105,6 +98,7 @@ const LINES = [
   [/^# +(.+)/, "h3", ""],
   [/^> ?(.*)/, "blockquote", ""],
   [/^ *[-*] +(.+)/, "div", "list-item"],
+  [/^ *(?=\d+\. +)(.+)/, "div", "list-item numbered"],
 ];
 
 function block(text) {

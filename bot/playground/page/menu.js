@@ -24,15 +24,22 @@ function move(items, event) {
   items[step ? (now + step + items.length) % items.length : ends[event.key]].focus();
 }
 
+/** What belongs together, under a title of its own. */
+function groupOf({ title }, items) {
+  const head = el("div", { class: "menu-title", "aria-hidden": "true", text: title });
+  return el("div", { class: "menu-group", role: "group", "aria-label": title }, head, ...items);
+}
+
 /**
+ * @typedef {{text: string, label?: string, danger?: boolean, run: () => void}} Entry
  * @param {{x: number, y: number, height?: number}} at
- * @param {{text: string, label?: string, danger?: boolean, run: () => void}[]} entries
+ * @param {(Entry | {title: string, entries: Entry[]})[]} entries
  * @param {{label: string, row?: boolean}} look
  */
 export function openMenu(at, entries, { label, row = false }) {
   closeMenu();
   const before = document.activeElement;
-  const items = entries.map(({ text, label: name, danger, run }) => {
+  const itemOf = ({ text, label: name, danger, run }) => {
     const button = el("button", {
       type: "button",
       role: "menuitem",
@@ -45,12 +52,13 @@ export function openMenu(at, entries, { label, row = false }) {
       run();
     });
     return button;
-  });
-  const box = el(
-    "div",
-    { class: `menu${row ? " in-row" : ""}`, role: "menu", "aria-label": label },
-    ...items,
+  };
+  const parts = entries.map((one) =>
+    one.entries ? groupOf(one, one.entries.map(itemOf)) : itemOf(one),
   );
+  const look = { class: `menu${row ? " in-row" : ""}`, role: "menu", "aria-label": label };
+  const box = el("div", look, ...parts);
+  const items = [...box.querySelectorAll("[role=menuitem]")];
   const outside = (event) => box.contains(event.target) || close(false);
   function close(giveBack = true) {
     if (open !== close) return;

@@ -25,6 +25,10 @@ export function isCompact(message, before) {
   return now - then < GROUP_MS && now.toDateString() === then.toDateString();
 }
 
+/** Addresses of files are signed anew each time; what they lead to stays the same. */
+const lasting = (key, value) =>
+  key === "url" || key === "proxy_url" ? String(value).split("?")[0] : value;
+
 /** Who used which command, when the message answers one. */
 function askedBy(message) {
   const told = message.interaction ?? message.interaction_metadata;
@@ -107,7 +111,7 @@ export class MessageView {
   }
 
   #part(name, value, draw) {
-    const key = JSON.stringify(value ?? null);
+    const key = JSON.stringify(value ?? null, lasting);
     if (this.#keys[name] === key) return;
     this.#keys[name] = key;
     draw();
@@ -206,11 +210,20 @@ export class MessageView {
   async #press(spec, values) {
     this.problem.textContent = "";
     this.#pending.add(spec.custom_id);
-    this.#drawComponents();
+    this.#markBusy(spec.custom_id, true);
     const problem = await this.acts.press(this.message, spec, values);
     this.#pending.delete(spec.custom_id);
-    this.#drawComponents();
+    this.#markBusy(spec.custom_id, false);
+    if (problem && values) this.#drawComponents(); // a menu goes back to what it was
     this.problem.textContent = problem ?? "";
+  }
+
+  #markBusy(customId, busy) {
+    const same = this.components.querySelectorAll(`[data-custom-id="${CSS.escape(customId)}"]`);
+    for (const node of same) {
+      if (busy) node.setAttribute("aria-busy", "true");
+      else node.removeAttribute("aria-busy");
+    }
   }
 
   #drawReactions() {
@@ -243,6 +256,7 @@ export function toolbar(acts) {
       iconButton("smile", say("react"), (event) => acts.offer(view(), event.currentTarget), {
         "data-react": "",
       }),
+      iconButton("reply", say("reply"), () => acts.reply(view()), { "data-reply": "" }),
       iconButton("more", say("more"), (event) => acts.menu(view(), event.currentTarget)),
     );
   draw();

@@ -1,7 +1,7 @@
 /** The two sides of the page: channels at the left, members at the right, and who one is. */
 
 import { el, sign } from "./dom.js";
-import { channelName, nameOf, state } from "./state.js";
+import { channelName, isDirect, nameOf, state } from "./state.js";
 import { say } from "./words.js";
 
 const HUES = [18, 42, 92, 152, 178, 205, 232, 268, 318, 346];
@@ -26,17 +26,18 @@ export function avatar(user, size = "") {
 function channelButton(channel, onOpen) {
   const unread = state.unread.get(channel.id) ?? 0;
   const open = channel.id === state.channelId;
-  const dm = channel.type === "dm";
+  const thread = channel.type === "thread";
   const badge =
     unread &&
     el("span", { class: "badge", "aria-label": say("unread", { count: unread }) }, String(unread));
-  const mark = dm
-    ? avatar(state.bot, "small")
-    : el("span", { class: "hash", "aria-hidden": "true", text: "#" });
+  const face = channel.type === "dm" ? state.bot : { id: channel.id, username: channel.name };
+  const mark = isDirect(channel)
+    ? avatar(face, "small")
+    : el("span", { class: "hash", "aria-hidden": "true", text: thread ? "↳" : "#" });
   const name = el("span", { class: "grow", text: channelName(channel).slice(1) });
   const props = {
     type: "button",
-    class: `row${unread ? " unread" : ""}`,
+    class: `row${unread ? " unread" : ""}${thread ? " thread" : ""}`,
     "aria-current": open ? "page" : null,
     on: { click: () => onOpen(channel.id) },
   };
@@ -53,11 +54,26 @@ function section(title, items) {
   );
 }
 
+/** Where one is in several servers: the choice between them. */
+function guildMenu(onGuild) {
+  const select = el("select", { class: "select guild", "aria-label": say("server") });
+  for (const { id, name } of state.guilds)
+    select.append(el("option", { value: id, text: name, selected: id === state.guild?.id }));
+  select.addEventListener("change", () => onGuild(select.value));
+  return select;
+}
+
+/** Each channel with its threads behind it. */
+function inOrder(channels) {
+  const under = (parent) => channels.filter((one) => one.parent_id === parent.id);
+  return channels.filter((one) => one.type === "text").flatMap((one) => [one, ...under(one)]);
+}
+
 /** Draws the channel list into `holder`. */
-export function drawChannels(holder, onOpen, onDm) {
+export function drawChannels(holder, { onOpen, onDm, onGuild }) {
   const focused = holder.contains(document.activeElement);
-  const texts = state.channels.filter((one) => one.type !== "dm");
-  const dms = state.channels.filter((one) => one.type === "dm");
+  const texts = inOrder(state.channels.filter((one) => !isDirect(one)));
+  const dms = state.channels.filter(isDirect);
   const begin = el(
     "button",
     { type: "button", class: "row", on: { click: onDm } },
@@ -65,9 +81,11 @@ export function drawChannels(holder, onOpen, onDm) {
     el("span", { class: "grow", text: nameOf(state.bot) }),
   );
   const draw = (list) => list.map((one) => channelButton(one, onOpen));
+  const begun = dms.some((one) => one.type === "dm");
   const parts = [
+    ...(state.guilds.length > 1 ? [guildMenu(onGuild)] : []),
     section(say("channels"), draw(texts)),
-    section(say("dms"), dms.length ? draw(dms) : [el("li", {}, begin)]),
+    section(say("dms"), [...(begun ? [] : [el("li", {}, begin)]), ...draw(dms)]),
   ];
   holder.replaceChildren(...parts);
   if (focused) holder.querySelector("[aria-current]")?.focus();
@@ -103,7 +121,7 @@ function roleNote(user) {
 
 /** Draws the member list into `holder`. */
 export function drawMembers(holder) {
-  const isHere = (user) => !user.bot && (state.channel?.type !== "dm" || user.id === state.me?.id);
+  const isHere = (user) => !user.bot && (!isDirect(state.channel) || user.id === state.me?.id);
   const people = [...state.users.values()].filter(isHere);
   const parts = [];
   if (state.bot) {

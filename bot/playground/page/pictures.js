@@ -96,9 +96,18 @@ export class Pictures {
   }
 }
 
-function veil(root) {
-  const cover = el("button", { type: "button", class: "veil", text: say("spoiler") });
-  cover.addEventListener("click", () => cover.remove());
+/** Covers something until it is pressed; what is under it can be reached only then. */
+export function veil(root) {
+  const cover = el("button", { type: "button", class: "veil" });
+  cover.append(el("span", { text: say("spoiler") }));
+  root.classList.add("veiled");
+  for (const inner of root.children) inner.inert = true;
+  cover.addEventListener("click", () => {
+    for (const inner of root.children) inner.inert = false;
+    root.classList.remove("veiled");
+    cover.remove();
+    root.querySelector("a, button, select")?.focus();
+  });
   root.append(cover);
 }
 
@@ -118,19 +127,29 @@ export function fileCard(file) {
   );
 }
 
-/** One picture outside the attachments: embeds, galleries of components. */
-export function loosePicture(media, alt, props = {}, count = 1) {
-  const file = { ...media, url: media.proxy_url ?? media.url, filename: alt, description: alt };
-  const link = el(
-    "a",
-    { class: "picture", href: near(media.url), title: say("open_picture") },
-    el("img", { src: near(media.url), alt: alt || say("picture"), loading: "lazy" }),
-  );
-  const root = el("div", { class: "figure", ...props }, link);
-  place(root, file, count);
-  link.addEventListener("click", (event) => {
-    event.preventDefault();
-    openViewer([{ ...file, url: media.url }], 0, link);
+/**
+ * Pictures outside the attachments, which the viewer shows as one row: embeds, galleries.
+ * @param {{media: object, alt: string}[]} items @returns {HTMLElement[]}
+ */
+export function loosePictures(items, props = {}) {
+  const files = items.map(({ media, alt }) => ({
+    ...media,
+    filename: media.url.split("?")[0].split("/").pop(),
+    description: alt,
+  }));
+  return files.map((file, index) => {
+    const address = near(file.url);
+    const link = el(
+      "a",
+      { class: "picture", href: address, title: say("open_picture") },
+      el("img", { src: address, alt: altOf(file), loading: "lazy", draggable: "false" }),
+    );
+    const root = el("div", { class: "figure", ...props }, link);
+    place(root, file, files.length);
+    link.addEventListener("click", (event) => {
+      event.preventDefault();
+      openViewer(files, index, link);
+    });
+    return root;
   });
-  return root;
 }

@@ -4,7 +4,7 @@ import { el, iconButton } from "./dom.js";
 import { below, openMenu } from "./menu.js";
 import { say } from "./words.js";
 
-const OFFERED = ["❌", "✉️", "❤️", "👍", "👎", "😂", "🎨", "⭐"];
+const OFFERED = ["❌", "✉️", "🔁", "⚠️", "1️⃣", "2️⃣", "3️⃣", "4️⃣", "⭐", "❤️", "👍", "🎨"];
 
 /** @param {(emoji: string, add: boolean) => void} onToggle */
 export function drawReactions(reactions, onToggle) {

@@ -4,6 +4,7 @@ class State extends EventTarget {
   me = null;
   bot = null;
   guild = null;
+  /** @type {{id: string, name: string}[]} */ guilds = [];
   channelId = null;
   online = false;
   status = "";
@@ -20,6 +21,7 @@ class State extends EventTarget {
   load(told) {
     this.me = told.me;
     this.guild = told.guild ?? null;
+    this.guilds = told.guilds ?? [];
     this.channels = told.channels ?? [];
     this.commands = told.commands ?? [];
     this.users = new Map((told.users ?? []).map((user) => [user.id, user]));
@@ -73,7 +75,10 @@ export const state = new State();
 
 export const nameOf = (user) => user?.global_name || user?.username || "?";
 
+/** Whether a channel belongs to no server: with the bot alone, or among friends. */
+export const isDirect = (channel) => channel?.type === "dm" || channel?.type === "group";
+
 export function channelName(channel) {
   if (!channel) return "";
-  return channel.type === "dm" ? `@${channel.name ?? nameOf(state.bot)}` : `#${channel.name}`;
+  return `${isDirect(channel) ? "@" : "#"}${channel.name}`;
 }

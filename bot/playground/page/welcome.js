@@ -2,7 +2,7 @@
 
 import { el, icon, sign } from "./dom.js";
 import { avatar } from "./people.js";
-import { channelName, state } from "./state.js";
+import { channelName, isDirect, state } from "./state.js";
 import { currentLanguage, say } from "./words.js";
 
 /** What the embedded model paints well, and what that means in Chinese. */
@@ -16,7 +16,7 @@ const PROMPTS = [
 /** @param {(prompt: string) => void} onRun fills the message box and runs it */
 export function drawWelcome(onRun) {
   const { channel } = state;
-  if (channel.type === "dm") {
+  if (isDirect(channel)) {
     const name = channelName(channel);
     return el(
       "section",

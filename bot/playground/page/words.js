@@ -23,7 +23,12 @@ const WORDS = {
     send: "Send",
     placeholder: "Message {name}, or type / for a command",
     placeholder_short: "Message {name}",
-    attach: "Attach a picture",
+    attach: "Attach files",
+    files_wait: "Enter posts them here; type / for a command that takes them.",
+    reply: "Reply",
+    replying: "Replying to {name}",
+    stop_replying: "Stop replying",
+    server: "Server",
     no_option: "Enter sends this command",
     commands: "Commands",
     choices: "Choices for {name}",
@@ -130,7 +135,12 @@ const WORDS = {
     send: "发送",
     placeholder: "给 {name} 发消息，或输入 / 使用命令",
     placeholder_short: "给 {name} 发消息",
-    attach: "添加图片",
+    attach: "添加文件",
+    files_wait: "按 Enter 发送到这里；输入 / 选择使用它们的命令。",
+    reply: "回复",
+    replying: "正在回复 {name}",
+    stop_replying: "取消回复",
+    server: "服务器",
     no_option: "按 Enter 发送此命令",
     commands: "命令",
     choices: "{name} 的选项",
@@ -222,7 +232,7 @@ let language = localStorage.getItem(KEPT) || (navigator.language.startsWith("zh"
 
 /** Discord's name of the page's language, and the reader's own way of writing dates in it. */
 export const locale = () => (language === "zh" ? "zh-CN" : "en-US");
-const dates = () => (navigator.language.startsWith(language) ? navigator.language : locale());
+export const dates = () => (navigator.language.startsWith(language) ? navigator.language : locale());
 export const currentLanguage = () => language;
 
 /** @param {"en"|"zh"} next */

@@ -1,5 +1,7 @@
 """The playground's page in a real Chromium, before the real bot: what its tests share."""
 
+import asyncio
+import contextlib
 import json
 import shutil
 from pathlib import Path
@@ -9,6 +11,8 @@ import pytest
 import pytest_asyncio
 from axe_playwright_python.async_playwright import Axe
 from playwright.async_api import async_playwright, expect
+
+from bot.playground.server import Playground
 
 NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable", "chrome")
 CHROMIUM = next((found for name in NAMES if (found := shutil.which(name))), None)
@@ -118,3 +122,24 @@ def faults_of():
         ]
 
     return find
+
+
+@pytest_asyncio.fixture(loop_scope="module")
+async def play(tmp_path, point_discord, open_context):
+    """Open the page before a bot of the test's own: `page, server = await play(client)`."""
+    async with contextlib.AsyncExitStack() as stack:
+
+        async def open_page(client, **look):
+            server = Playground(tmp_path / "playground", token="a-bot-of-its-own")  # noqa: S106
+            await server.start()
+            stack.push_async_callback(server.close)
+            point_discord(server)
+            running = asyncio.create_task(client.start(server.token))
+            stack.push_async_callback(asyncio.gather, running, return_exceptions=True)
+            stack.push_async_callback(client.close)
+            stack.callback(lambda: server.errors and pytest.fail("\n".join(server.errors)))
+            page = await open_context(server.url, **look)
+            await expect(page.get_by_text("Easel is starting")).to_be_hidden(timeout=90_000)
+            return page, server
+
+        yield open_page

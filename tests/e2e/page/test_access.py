@@ -115,7 +115,7 @@ async def test_what_a_screen_reader_is_told(visit):
           - heading "painting" [level=2]
           - log /Messages in .painting/
           - textbox "Message"
-          - button "Attach a picture"
+          - button "Attach files"
           - button "Send"
     """)
     await expect(grid(page)).to_match_aria_snapshot(f"""

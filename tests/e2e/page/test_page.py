@@ -248,6 +248,8 @@ async def test_a_picture_is_dropped_or_pasted(visit, way):
     Image.new("RGB", (64, 64), "teal").save(out, "PNG")
     page = await visit()
     await page.evaluate(BRING, [way, base64.b64encode(out.getvalue()).decode()])
+    await expect(page.get_by_role("listitem").filter(has_text="sketch.png")).to_be_visible()
+    await page.keyboard.type("/imagine ")
     chip = page.get_by_role("button", name="picture", exact=True)
     await expect(chip).to_have_text("sketch.png")
     await page.keyboard.type(f"a {way}ped sketch --steps 4")

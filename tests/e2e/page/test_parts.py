@@ -1,13 +1,9 @@
 """Parts of messages that Easel itself does not use yet, on the page before a bot that does."""
 
-import asyncio
-
 import discord
 import pytest
 import pytest_asyncio
 from playwright.async_api import expect
-
-from bot.playground.server import Playground
 
 pytestmark = [
     pytest.mark.browser,
@@ -84,25 +80,9 @@ class Parts(discord.Client):
 
 
 @pytest_asyncio.fixture(loop_scope="module")
-async def server(tmp_path, point_discord):
-    """A playground in which the bot of parts is online."""
-    server = Playground(tmp_path / "playground", token="parts-of-a-token")  # noqa: S106
-    await server.start()
-    point_discord(server)
-    async with Parts() as client:
-        running = asyncio.create_task(client.start(server.token))
-        yield server
-        await client.close()
-        await asyncio.gather(running, return_exceptions=True)
-    await server.close()
-    assert server.errors == []
-
-
-@pytest_asyncio.fixture(loop_scope="module")
-async def parts(server, open_context):
+async def parts(play):
     """Open the page before the bot of parts."""
-    page = await open_context(server.url)
-    await expect(page.get_by_text("Easel is starting")).to_be_hidden(timeout=90_000)
+    page, _ = await play(Parts())
     return page
 
 
