@@ -144,8 +144,9 @@ async def check_words(asked: Asked, prompt: str) -> list[str]:
             await _log_hit(asked, asked.guild_id, hits[0], prompt)
         word = messages.escape(hits[0].word)
         raise UserError(
-            f"Banned prompt detected: the word {word} is not wanted here. Write the prompt without "
-            "it; getting around this filter may cost you the right to paint."
+            f"The word {word} is not wanted here. Write the prompt without it; getting around this "
+            "filter may cost you the right to paint.",
+            title="Banned prompt detected",
         )
     return [
         f"The word {messages.escape(hit.word)} is frowned upon here; your job was taken in."

@@ -1,6 +1,7 @@
 """Nobody who presses or types is left without an answer, whatever goes wrong."""
 
 import contextlib
+import io
 import logging
 from collections.abc import AsyncIterator, Sequence
 from typing import Any
@@ -17,14 +18,20 @@ TOO_LATE = 10062
 """Discord's code for an interaction it no longer waits for."""
 
 
-async def refuse(interaction: discord.Interaction[Any], sentence: str) -> None:
-    """Say a sentence to the person who asked, and to nobody else."""
-    text = messages.refusal(sentence)
+async def refuse(
+    interaction: discord.Interaction[Any], sentence: str, title: str = "", asked: str = ""
+) -> None:
+    """Say a sentence to the person who asked, and to nobody else.
+
+    `title` names the kind of mistake; `asked`, what they had typed, is given back to be copied.
+    """
+    text, whole = messages.mistake(sentence, title, asked)
+    files = [discord.File(io.BytesIO(asked.encode()), "prompt.txt")] * (not whole)
     try:
         if interaction.response.is_done():
-            await interaction.followup.send(text, ephemeral=True)
+            await interaction.followup.send(text, files=files, ephemeral=True)
         else:
-            await interaction.response.send_message(text, ephemeral=True)
+            await interaction.response.send_message(text, files=files, ephemeral=True)
     except discord.HTTPException as error:
         log.warning("interaction=%s could not be answered: %s", interaction.id, error)
 
@@ -38,7 +45,7 @@ async def tell(interaction: discord.Interaction[Any], sentences: Sequence[str]) 
 async def explain(interaction: discord.Interaction[Any], error: BaseException) -> None:
     """Answer with what went wrong: a sentence for the person, the trace for the log."""
     if isinstance(error, UserError):
-        await refuse(interaction, str(error))
+        await refuse(interaction, str(error), error.title, error.asked)
     elif isinstance(error, DiskError):
         log.error("interaction=%s could not be kept: %s", interaction.id, error)
         await refuse(interaction, FULL)

@@ -69,7 +69,7 @@ async def run(settings: Settings) -> int:
             classifier = await asyncio.to_thread(safety.load, settings.nsfw_threshold)
             guard = Guard(store, data, operator_of(settings), client.place_of, classifier)
             finisher = Finisher(data, engine.models, guard)
-            outbox = Delivery(client, store, finisher, settings.playground)
+            outbox = Delivery(client, store, finisher, settings.playground, settings.image_hosts)
             runner = Runner(store, engine, data, outbox, queue_limits(settings), inspector=guard)
             client.desk = Desk(
                 settings, store, data, engine, runner, finisher, guard, offer=outbox.offer

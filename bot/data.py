@@ -2,6 +2,7 @@
 
 import contextlib
 import os
+import re
 import sys
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -76,9 +77,9 @@ class DataFolder:
         """Where a painted tile lies, or will lie."""
         return self.root / "pictures" / str(job_id) / f"{tile}.png"
 
-    def input_path(self, job_id: int) -> Path:
-        """Where the picture that a painter attached lies, or will lie."""
-        return self.root / "inputs" / f"{job_id}.png"
+    def input_path(self, job_id: int, part: str = "") -> Path:
+        """Where the picture that a painter attached lies, or will lie; `part` names another one."""
+        return self.root / "inputs" / f"{job_id}{'-' * bool(part)}{part}.png"
 
     def write_pictures(self, job_id: int, pictures: Sequence[bytes]) -> tuple[Path, ...]:
         """Write a job's tiles; when this returns they survive a power cut. Blocks."""
@@ -92,9 +93,9 @@ class DataFolder:
         _sync_folder(self.root)
         return paths
 
-    def write_input(self, job_id: int, png: bytes) -> Path:
-        """Write the picture a painter attached, as durably as a painted one. Blocks."""
-        path = self.input_path(job_id)
+    def write_input(self, job_id: int, png: bytes, part: str = "") -> Path:
+        """Write a picture a painter attached, as durably as a painted one. Blocks."""
+        path = self.input_path(job_id, part)
         path.parent.mkdir(parents=True, exist_ok=True)
         _write(path, png)
         _sync_folder(path.parent)
@@ -105,7 +106,8 @@ class DataFolder:
         """Return each job that has files here, and when the newest of them was written. Blocks."""
         found: dict[int, float] = {}
         for path in [*self.root.glob("pictures/*/*"), *self.root.glob("inputs/*")]:
-            name = path.parent.name if path.parent.name != "inputs" else path.name.partition(".")[0]
+            name = path.name if path.parent.name == "inputs" else path.parent.name
+            name = re.split("[.-]", name, maxsplit=1)[0]
             with contextlib.suppress(FileNotFoundError):
                 if name.isdecimal():
                     found[int(name)] = max(found.get(int(name), 0.0), path.stat().st_mtime)
@@ -122,8 +124,9 @@ class DataFolder:
     def drop(self, job_id: int) -> int:
         """Delete a job's files; return how many bytes that were. Blocks."""
         folder, freed = self.picture_path(job_id, 0).parent, 0
-        attached = self.input_path(job_id)
-        for path in [*folder.glob("*"), attached, attached.with_name(f"{attached.name}.tmp")]:
+        inputs = self.input_path(job_id).parent
+        attached = [*inputs.glob(f"{job_id}.png*"), *inputs.glob(f"{job_id}-*")]
+        for path in [*folder.glob("*"), *attached]:
             with contextlib.suppress(FileNotFoundError):
                 freed += path.stat().st_size
                 path.unlink()

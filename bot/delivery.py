@@ -7,7 +7,7 @@ A grid that finds no place is kept, and given to its painter when they next ask 
 import asyncio
 import io
 import logging
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Collection
 from contextlib import asynccontextmanager
 from dataclasses import replace
 from typing import Any
@@ -52,22 +52,25 @@ class Delivery:
         store: Store,
         finisher: Finisher,
         playground: str | None = None,
+        image_hosts: Collection[str] = (),
     ) -> None:
-        """Speak through a client that has logged in."""
+        """Speak through a client that has logged in.
+
+        Pictures are fetched from Discord and from `image_hosts`.
+        """
         self._client = client
         self._store = store
         self._finisher = finisher
         self._places = Places(client, store, finisher)
-        self._playground = playground
+        self._playground, self._image_hosts = playground, image_hosts
         self._board = ProgressBoard(self._edit_progress)
         self._owed: set[int] = set()  # painters with grids that found no place
 
     # -- the runner's calls ---------------------------------------------------------------------
 
-    async def fetch_image(self, job: Job) -> bytes:
-        """Return the picture a painter attached, as it came; UserError if it cannot be had."""
-        assert job.image_url  # noqa: S101 - only asked for such jobs
-        return await fetch(job.image_url, self._playground)
+    async def fetch_image(self, address: str) -> bytes:
+        """Return the picture a painter gave, as it came; UserError if it cannot be had."""
+        return await fetch(address, self._playground, self._image_hosts)
 
     def progress(self, job: Job, percent: int, preview: bytes | None) -> None:
         """Show how far a job is, when there is time for it."""

@@ -10,6 +10,7 @@ import discord
 
 from bot.belongings import Belongings
 from bot.data import DataFolder
+from bot.drafts import Drafts
 from bot.errors import UserError
 from bot.finish import Finisher
 from bot.ledger import Ledger
@@ -20,7 +21,7 @@ from bot.runner import Runner
 from bot.safety import Guard
 from bot.settings import Settings
 from bot.store import Store
-from engine import Engine, ModelCard
+from engine import ControlFolder, Engine, LoraFolder, ModelCard
 
 
 @dataclass(slots=True)
@@ -39,15 +40,21 @@ class Desk:
     """Gives a painter on their next occasion what could not be delivered to them."""
     ledger: Ledger = field(init=False)
     belongings: Belongings = field(init=False)
+    drafts: Drafts = field(init=False)
+    loras: LoraFolder = field(init=False)
+    controls: ControlFolder = field(init=False)
     _turns: WeakValueDictionary[int, asyncio.Lock] = field(
         default_factory=WeakValueDictionary, init=False
     )
     _errands: set[asyncio.Task[object]] = field(default_factory=set, init=False)
 
     def __post_init__(self) -> None:
-        """Open the desk's tables of the store."""
+        """Open the desk's tables of the store, and the operator's folders."""
         self.ledger = Ledger(self.store)
         self.belongings = Belongings(self.store)
+        self.drafts = Drafts(self.data.root / "drafts")
+        self.loras = LoraFolder(self.settings.loras)
+        self.controls = ControlFolder(self.settings.controls)
 
     def turn_of(self, user_id: int) -> asyncio.Lock:
         """Return what a painter's job holds from the look at a quota until it is kept."""

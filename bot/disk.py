@@ -1,11 +1,17 @@
 """Whether the data folder can take more; after a failed write, when it can be written again."""
 
+import asyncio
 import logging
 import os
 import shutil
+from collections.abc import Callable
+from typing import ParamSpec, TypeVar
 
 from bot.data import DataFolder
-from bot.errors import UserError
+from bot.errors import DiskError, UserError
+
+P = ParamSpec("P")
+T = TypeVar("T")
 
 log = logging.getLogger(__name__)
 
@@ -77,3 +83,11 @@ class Disk:
                 os.fsync(file.fileno())
         finally:
             trial.unlink(missing_ok=True)
+
+
+async def to_disk(write: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
+    """Write in a thread; a disk that refuses keeps the job in the queue."""
+    try:
+        return await asyncio.to_thread(write, *args, **kwargs)
+    except OSError as error:
+        raise DiskError(error.strerror or str(error)) from error

@@ -7,7 +7,15 @@
 
 
 class UserError(Exception):
-    """What a person asked for cannot be had; the text is shown to them as it stands."""
+    """What a person asked for cannot be had; the text is shown to them as it stands.
+
+    `title` names the kind of mistake, as Midjourney does; `asked` is what they had typed, which is
+    given back to them so that nothing has to be typed again.
+    """
+
+    def __init__(self, sentence: str, *, title: str = "", asked: str = "") -> None:
+        super().__init__(sentence)
+        self.title, self.asked = title, asked
 
 
 class DiskError(Exception):

@@ -12,15 +12,25 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from bot import permutations
 from bot.errors import UserError
-from bot.grammar import evaluate, normalise, read_value, sentence, split, written
+from bot.given import NOTHING_GIVEN, Given
+from bot.grammar import (
+    INVALID,
+    evaluate,
+    normalise,
+    read_value,
+    sentence,
+    split,
+    take_links,
+    written,
+)
 from bot.habits import added, naming_the_suffix, write_out
 from bot.parameters import PARAMETERS, Parameter
 from bot.preferences import NOTHING_CHOSEN, Preferences
-from bot.readers import Limits, Setting, Size, plain, whole
+from bot.readers import Control, Limits, Setting, Size, plain, whole
 from engine import (
     SEEDS,
-    LoraFolder,
     ModelCard,
     PaintError,
     Request,
@@ -33,12 +43,14 @@ __all__ = [
     "ATTACHMENT",
     "LONGEST_PROMPT",
     "STRENGTH",
+    "Given",
     "Limits",
     "Wish",
     "check_defaults",
     "compose",
     "describe",
     "parse",
+    "parse_each",
     "reroll",
     "size_for",
     "vary",
@@ -56,81 +68,131 @@ NOTHING = (
     "There is nothing to paint: write what you want to see, and parameters after it, "
     "as in `a red fox --seed 7`."
 )
-NO_LORAS = LoraFolder(None)
 NO_LIMITS = Limits()
 """A server that has set nothing."""
 
 
 @dataclass(frozen=True, slots=True)
 class Wish:
-    """A prompt understood: what to paint, and the normalised text that stands over the grid."""
+    """A prompt understood: what to paint, and the normalised text that stands over the grid.
+
+    `links` are the addresses of pictures that stood in the prompt.
+    """
 
     request: Request
     shown: str
+    links: tuple[str, ...] = ()
 
 
 def parse(
     text: str,
     cards: Sequence[ModelCard],
     limits: Limits = NO_LIMITS,
+    given: Given = NOTHING_GIVEN,
+    preferences: Preferences = NOTHING_CHOSEN,
     *,
     seed: int | None = None,
-    image: bool | Size = False,
-    loras: LoraFolder = NO_LORAS,
-    preferences: Preferences = NOTHING_CHOSEN,
 ) -> Wish:
     """Understand a prompt, or raise a UserError that names what is wrong and what is allowed.
 
-    `seed` is taken where the painter gives none (else a random one). `image` says that a picture
-    is attached; with its size in pixels, the painting takes its shape unless `--ar` says another.
-    The first of `cards` is the default model; `<lora:name:0.8>` is looked for in `loras`. What the
-    painter's `preferences` add stands in the text over the grid, too.
+    `seed` is taken where the painter gives none (else a random one). The first of `cards` is the
+    default model. A picture with a known size gives the painting its shape, unless `--ar` says
+    another. What the painter's `preferences` add stands in the text over the grid, too.
     """
+    wishes = parse_each(text, cards, limits, given, preferences, seed=seed)
+    if len(wishes) > 1:
+        raise one_only(len(wishes))
+    return wishes[0]
 
-    def understand(preferences: Preferences) -> Wish:
-        prompt, given = split(normalise(write_out(text, preferences)))
-        given += added(given, preferences, cards)
-        return _wish(prompt, given, cards, limits, seed=seed, image=image, loras=loras)
+
+def one_only(number: int) -> UserError:
+    """Say that here only one job can be asked for."""
+    return UserError(
+        f"That makes {number} jobs, and here is room for one: write it without choices in braces "
+        "and without `--repeat`.",
+        title="Job action restricted",
+    )
+
+
+def parse_each(
+    text: str,
+    cards: Sequence[ModelCard],
+    limits: Limits = NO_LIMITS,
+    given: Given = NOTHING_GIVEN,
+    preferences: Preferences = NOTHING_CHOSEN,
+    *,
+    seed: int | None = None,
+) -> tuple[Wish, ...]:
+    """Understand a prompt that may stand for several, by choices in braces and `--repeat`.
+
+    Raises:
+        UserError: one of them cannot be painted, or they are more than the limit.
+
+    """
+    written_out = " ".join(normalise(write_out(text, preferences)))
+
+    def understand(preferences: Preferences) -> tuple[Wish, ...]:
+        wishes: list[Wish] = []
+        for one in permutations.expand(written_out, limits.max_jobs):
+            prompt, typed = split(one.split())
+            typed += added(typed, preferences, cards)
+            wish, times = _wish(prompt, typed, cards, limits, given, seed)
+            wishes += [wish, *(again(wish) for _ in range(times - 1))]
+        if len(wishes) > limits.max_jobs:
+            raise permutations.too_many(len(wishes), limits.max_jobs)
+        return tuple(wishes)
 
     return naming_the_suffix(understand, preferences)
 
 
 def _wish(
     prompt: str,
-    given: Sequence[tuple[Parameter, str]],
+    typed: Sequence[tuple[Parameter, str]],
     cards: Sequence[ModelCard],
     limits: Limits,
-    *,
+    given: Given,
     seed: int | None,
-    image: bool | Size,
-    loras: LoraFolder,
-) -> Wish:
-    if not prompt:
-        raise UserError(NOTHING)
-    setting = _setting(given, cards, limits)
-    values = evaluate(given, setting)
-    if "strength" in values and not image:
+) -> tuple[Wish, int]:
+    """Return one wish, and how often it is to be painted."""
+    words, links = take_links(prompt)
+    if not words:
+        raise nothing()
+    setting = _setting(typed, cards, limits)
+    values = evaluate(typed, setting)
+    times = values.pop("repeat", 1)
+    if times > 1 and "seed" in values:
         raise UserError(
-            "`--strength` only goes with a picture: attach one as `picture`, or leave it out."
+            f"`--repeat` with `--seed` would paint the same picture {times} times: leave one of "
+            "the two out.",
+            title=INVALID,
         )
     shown = f"{prompt} {written(values)}".rstrip()
     if len(shown) > LONGEST_PROMPT:
         raise UserError(
-            f"The prompt is {len(shown):,} characters long; {LONGEST_PROMPT:,} is the most."
+            f"The prompt is {len(shown):,} characters long; {LONGEST_PROMPT:,} is the most.",
+            title="Invalid prompt",
         )
-    values = {**_defaults(setting), **values}
-    try:
-        parse_prompt(prompt).shares()
-        request = _request(prompt, values, setting, seed=seed, image=image)
-        for name, _ in request.loras:
-            loras.find(name)
-    except (ValueError, PaintError) as error:
-        raise UserError(sentence(str(error))) from error
-    if not request.prompt:
-        raise UserError(NOTHING)
+    defaults = _defaults(setting)
+    given.check(values, {**defaults, **values}, links)
+    request: Request | None = None
+    for known in ({**defaults, **values}, values):
+        try:
+            request = _request(words, known, setting, given, seed=seed, image=bool(links))
+            break
+        except (ValueError, PaintError) as error:
+            if not defaults or known is values:
+                raise UserError(sentence(str(error)), title="Invalid prompt") from error
+            log.debug("the default parameters are passed over: %s", error)
+    if request is None or not request.prompt:
+        raise nothing()
     if refused := refusal(setting.card, request):
-        raise UserError(refused)
-    return Wish(request, shown)
+        raise UserError(refused, title=INVALID)
+    return Wish(request, shown, links), times
+
+
+def nothing() -> UserError:
+    """Say that there is no text to paint."""
+    return UserError(NOTHING, title="Empty prompt")
 
 
 def compose(prompt: str, negative: str | None = None, strength: float | None = None) -> str:
@@ -141,6 +203,11 @@ def compose(prompt: str, negative: str | None = None, strength: float | None = N
     if strength is not None:
         parts.append(f"--strength {plain(strength)}")
     return " ".join(parts)
+
+
+def again(wish: Wish) -> Wish:
+    """The same wish with another seed."""
+    return dataclasses.replace(wish, request=reroll(wish.request))
 
 
 def reroll(request: Request) -> Request:
@@ -162,6 +229,8 @@ def check_defaults(text: str, cards: Sequence[ModelCard], limits: Limits) -> str
         raise UserError(f"Default parameters are parameters only, without text; found `{prompt}`.")
     limits = dataclasses.replace(limits, defaults="")  # the new ones take their place
     values = evaluate(given, _setting(given, cards, limits))
+    if "repeat" in values:
+        raise UserError("`--repeat` cannot be a default: it is for one prompt.", title=INVALID)
     return written(values)
 
 
@@ -245,19 +314,23 @@ def _request(
     prompt: str,
     values: dict[str, Any],
     setting: Setting,
+    given: Given,
     *,
     seed: int | None,
-    image: bool | Size,
+    image: bool,
 ) -> Request:
     card = setting.card
-    shape = image if isinstance(image, tuple) and all(image) else (card.width, card.height)
-    width, height = size_for(card, values.get("ar", shape), setting.limits.max_side)
+    shape = values.get("ar") or given.shape or (card.width, card.height)
+    width, height = size_for(card, shape, setting.limits.max_side)
+    image = image or bool(given.picture)
     fallback = _random_seed() if seed is None else seed
     words, loras = take_loras(prompt)
-    return Request(
-        prompt=words,
-        loras=loras,
-        negative_prompt=", ".join(values.get("no", ())),
+    control: Control | None = values.get("control") if given.control else None
+    parse_prompt(words).shares()
+    request = Request(
+        prompt=permutations.plain(words),
+        loras=(*loras, *values.get("lora", ())),
+        negative_prompt=permutations.plain(", ".join(values.get("no", ()))),
         seed=values.get("seed", fallback),
         num_inference_steps=values.get("steps", min(card.default_steps, setting.max_steps)),
         guidance_scale=float(values.get("guidance", card.default_guidance)),
@@ -269,7 +342,14 @@ def _request(
         sampler=values.get("sampler", ""),
         tile=values.get("tile", False),
         stop=values.get("stop", 100) / 100,
+        control=given.control if control else None,
+        control_kind=given.controls.find(control.kind).name if control else "",
+        control_scale=control.scale if control else 1.0,
+        control_ready=control is not None and control.ready,
     )
+    for name, _ in request.loras:
+        given.loras.find(name)
+    return request
 
 
 def _random_seed(other_than: int | None = None) -> int:

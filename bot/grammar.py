@@ -10,44 +10,73 @@ from bot.errors import UserError
 from bot.parameters import BY_NAME, PARAMETERS, Parameter
 from bot.readers import DASHES, Setting
 
+INVALID = "Invalid parameter"
+_NAMES = "|".join(sorted(BY_NAME, key=len, reverse=True))
 _TYPED_DASHES = re.compile(rf"(?<!\S)(?=-*[{DASHES[1:]}])[{DASHES}]{{1,4}}(?=[A-Za-z])")
-_QUOTES = str.maketrans("“”„‟‘’‚‛", '""""' + "''''")
+_HAN = "\u2e80-\u9fff\uac00-\ud7af\uf900-\ufaff\uff00-\uffef"
+_UNSPACED = re.compile(
+    rf"(?:(?<=[{_HAN}])[{DASHES}]{{2,4}}|(?<=\S)－{{2}})(?=(?:{_NAMES})(?![a-z0-9]))",
+    re.IGNORECASE,
+)
+"""A parameter right behind a text that is written without spaces."""
+_LINK = re.compile(r"<?([a-z][a-z0-9+.-]*://[^<>]+?)>?,?", re.IGNORECASE)
+_WIDE = {sign: sign - 0xFEE0 for sign in range(0xFF01, 0xFF5F) if chr(sign) not in "，－！？；"}
+"""What a Chinese keyboard writes for brackets, colons and digits; `，` and the like are text."""
+_SIGNS = {
+    **_WIDE,
+    **str.maketrans("“”„‟‘’‚‛", "\"\"\"\"''''"),
+    **dict.fromkeys([0x200B, 0x2060, 0xFEFF]),  # nobody sees them, but they would part words
+}
 
 
 def normalise(text: str) -> list[str]:
-    """The words of a text, with the dashes and quotes that keyboards replace put back."""
+    """The words of a text, with the signs that keyboards replace put back."""
     clean = "".join(" " if unicodedata.category(sign) in {"Cc", "Cs"} else sign for sign in text)
-    clean = " ".join(clean.translate(_QUOTES).split())
-    return _TYPED_DASHES.sub("--", clean).split()
+    clean = " ".join(clean.translate(_SIGNS).split())
+    return _TYPED_DASHES.sub("--", _UNSPACED.sub(" --", clean)).split()
 
 
 def split(words: Sequence[str]) -> tuple[str, list[tuple[Parameter, str]]]:
-    """The text before the first parameter, and each parameter with the words after it."""
+    """The text before the first parameter, and each parameter with the words after it.
+
+    Raises:
+        UserError: there is no such parameter; the nearest name is suggested.
+
+    """
     starts = [place for place, word in enumerate(words) if word.startswith("--")]
     prompt = " ".join(words[: starts[0]] if starts else words)
+    names = [words[start][2:].casefold() for start in starts]
+    if unknown := [name for name in names if name not in BY_NAME]:
+        raise UserError(_unrecognised(unknown), title=INVALID)
     ends = [*starts[1:], len(words)]
     given = [
-        (find(words[start]), " ".join(words[start + 1 : end]))
-        for start, end in zip(starts, ends, strict=False)
+        (BY_NAME[name], " ".join(words[start + 1 : end]))
+        for name, start, end in zip(names, starts, ends, strict=False)
     ]
     return prompt, given
 
 
-def find(word: str) -> Parameter:
-    """Return the row of a parameter as it is typed; a UserError suggests the nearest name."""
-    name = word[2:].casefold()
-    if name in BY_NAME:
-        return BY_NAME[name]
-    glued = re.match(r"([a-z]+)[=:]?[0-9.]", name)
-    if glued and glued[1] in BY_NAME:
-        row = BY_NAME[glued[1]]
-        raise UserError(f"`{short(word)}` needs a space between name and value, as in `{row}`.")
-    near = difflib.get_close_matches(name, BY_NAME, n=1, cutoff=0.5)
+def take_links(prompt: str) -> tuple[str, tuple[str, ...]]:
+    """Take the links out of a text: the rest of it, and their addresses."""
+    found = {word: link for word in prompt.split() if (link := _LINK.fullmatch(word))}
+    rest = " ".join(word for word in prompt.split() if word not in found) if found else prompt
+    return rest, tuple(link[1] for link in found.values())
+
+
+def _unrecognised(names: Sequence[str]) -> str:
+    """Say what of names that are none is meant, as far as one can guess."""
+    for name in names:
+        glued = re.match(r"([a-z]+)[=:]?[0-9.]", name)
+        if glued and glued[1] in BY_NAME:
+            row = BY_NAME[glued[1]]
+            return f"`--{short(name)}` needs a space between name and value, as in `{row}`."
+    near = [near for name in names for near in difflib.get_close_matches(name, BY_NAME, 1, 0.5)]
     if near:
-        advice = f"Did you mean `--{near[0]}`?"
+        advice = "Did you mean " + " and ".join(f"`--{name}`" for name in dict.fromkeys(near)) + "?"
     else:
         advice = "There are " + ", ".join(f"`--{row.name}`" for row in PARAMETERS) + "."
-    raise UserError(f"`{short(word)}` is not a parameter. {advice}")
+    listed = ", ".join(f"`--{short(name)}`" for name in dict.fromkeys(names))
+    return f"Unrecognized parameter(s): {listed}. {advice}"
 
 
 def evaluate(given: Sequence[tuple[Parameter, str]], setting: Setting) -> dict[str, Any]:
@@ -64,8 +93,12 @@ def evaluate(given: Sequence[tuple[Parameter, str]], setting: Setting) -> dict[s
 
 def read_value(row: Parameter, text: str, setting: Setting) -> Any:
     """Return what the words after a parameter say, or raise a UserError."""
+    if row.needs and row.needs not in setting.card.honours:
+        raise UserError(_incompatible(row, setting), title=INVALID)
     if not text and not row.flag:
-        raise UserError(f"`--{row.name}` needs a value: {row.allowed(setting)}, as in `{row}`.")
+        raise UserError(
+            f"`--{row.name}` needs a value: {row.allowed(setting)}, as in `{row}`.", title=INVALID
+        )
     if row.words:
         first, rest = text, ""
     else:
@@ -74,14 +107,23 @@ def read_value(row: Parameter, text: str, setting: Setting) -> Any:
     value = row.read(first, setting)
     if value is None:
         raise UserError(
-            f"`--{row.name}` must be {row.allowed(setting)}, as in `{row}`; found `{short(first)}`."
+            f"`--{row.name}` must be {row.allowed(setting)}, as in `{row}`; "
+            f"found `{short(first)}`.",
+            title=INVALID,
         )
     if rest:
         raise UserError(
             f"`{short(rest)}` stands after `--{row.name} {short(first)}`; put all text before "
-            "the parameters."
+            "the parameters.",
+            title=INVALID,
         )
     return value
+
+
+def _incompatible(row: Parameter, setting: Setting) -> str:
+    able = [card.name for card in setting.cards if row.needs in card.honours]
+    others = " It is with " + ", ".join(f"`{name}`" for name in able) + "." if able else ""
+    return f"`--{row.name}` is not compatible with `{setting.card.name}`.{others}"
 
 
 def written(values: dict[str, Any]) -> str:

@@ -115,5 +115,6 @@ def naming_the_suffix(understand: Callable[[Preferences], T], preferences: Prefe
         understand(replace(preferences, suffix=""))  # raises what is wrong without it, too
         raise UserError(
             f"Your suffix `{preferences.suffix}` does not fit here. {error} `/prefer suffix` "
-            "changes it."
+            "changes it.",
+            title=error.title,
         ) from error

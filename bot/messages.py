@@ -190,3 +190,29 @@ def closed_letterbox(user_id: int) -> str:
 def refusal(sentence: str) -> str:
     """Return a sentence to the person who asked, cut to what a message holds."""
     return shorten(sentence, LONGEST)
+
+
+def pages(lines: Iterable[str]) -> list[str]:
+    """Return lines as few messages, in each as many as it holds."""
+    found: list[str] = []
+    for line in lines:
+        line = shorten(line, LONGEST)
+        if found and length(found[-1]) + length(line) < LONGEST:
+            found[-1] += f"\n{line}"
+        else:
+            found.append(line)
+    return found
+
+
+def mistake(sentence: str, title: str, asked: str) -> tuple[str, bool]:
+    """Return a sentence under its title, and whether what they had asked fits below it."""
+    head = f"**{title}**\n" if title else ""
+    told = shorten(sentence, LONGEST - length(head))
+    given_back = f"\n{_block(f'/imagine prompt: {asked}')}" if asked else ""
+    fits = length(head + told + given_back) <= LONGEST
+    return head + told + given_back * fits, fits
+
+
+def _block(text: str) -> str:
+    """Return a text as it can be copied; an unseen sign keeps it from ending the block."""
+    return "```\n{}\n```".format(text.encode("utf-8", "replace").decode().replace("`", "`\u200b"))

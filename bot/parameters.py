@@ -6,7 +6,7 @@ from typing import Any, Literal
 
 from bot import readers
 from bot.readers import Setting
-from engine import SEEDS
+from engine import MOST_CONTROL, SEEDS
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -14,6 +14,7 @@ class Parameter:
     """One row of the table. `read` takes the words given and returns the value, or None.
 
     A `flag` takes no value; one of several `words` takes all that stand up to the next parameter.
+    It `needs` what not every model honours (a name of `ModelCard.honours`).
     """
 
     name: str
@@ -22,6 +23,7 @@ class Parameter:
     flag: bool = False
     words: bool = False
     help: str
+    needs: str = ""
     allowed: Callable[[Setting], str] = lambda _: "alone, without a value"
     read: Callable[[str, Setting], Any] = lambda text, _: None if text else True
     write: Callable[[Any], str] = str
@@ -96,11 +98,13 @@ PARAMETERS: tuple[Parameter, ...] = (
         allowed=lambda setting: "one of " + ", ".join(setting.card.samplers),
         read=readers.sampler,
         words=True,
+        needs="sampler",
     ),
     Parameter(
         name="tile",
         flag=True,
         help="edges that meet: the picture repeats without a seam",
+        needs="tile",
     ),
     Parameter(
         name="stop",
@@ -108,9 +112,43 @@ PARAMETERS: tuple[Parameter, ...] = (
         help="end the painting early, after so many percent of its steps",
         allowed=lambda _: "a whole number from 10 to 100",
         read=lambda text, _: readers.between(readers.whole(text), 10, 100),
+        needs="stop",
+    ),
+    Parameter(
+        name="repeat",
+        aliases=("r",),
+        example="4",
+        help="paint the prompt so many times, each with a seed of its own",
+        allowed=lambda setting: f"a whole number from 2 to {setting.limits.max_jobs}",
+        read=lambda text, setting: readers.between(readers.whole(text), 2, setting.limits.max_jobs),
+    ),
+    Parameter(
+        name="lora",
+        example="ink:0.8",
+        help="a LoRA of the operator's folder and how much it counts; `/loras` names them",
+        allowed=lambda _: "names with their weights, with commas between them",
+        read=readers.loras,
+        write=lambda loras: ", ".join(f"{name}:{readers.plain(weight)}" for name, weight in loras),
+        words=True,
+        twice="all",
+        needs="lora",
+    ),
+    Parameter(
+        name="control",
+        example="canny:0.8",
+        help="what of the picture given as `control` leads the painting, and how much; `ready` "
+        "after it if the picture is drawn so already",
+        allowed=lambda _: (
+            "the kind, and after a colon a number above 0 and at most "
+            f"{readers.plain(MOST_CONTROL)}"
+        ),
+        read=readers.control,
+        words=True,
+        needs="control",
     ),
     Parameter(
         name="model",
+        aliases=("v", "version", "niji"),
         example="embedded",
         help="which model paints",
         allowed=lambda setting: (

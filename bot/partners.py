@@ -10,8 +10,8 @@ from engine import Event, Request, Stats
 class Outbox(Protocol):
     """Where a job's news goes; the runner knows no Discord."""
 
-    async def fetch_image(self, job: Job) -> bytes:
-        """Return the attached picture's file; UserError if it cannot be had."""
+    async def fetch_image(self, address: str) -> bytes:
+        """Return a picture's file; UserError if it cannot be had."""
 
     def progress(self, job: Job, percent: int, preview: bytes | None) -> None:
         """Show how far it is; returns at once, the newest wins."""

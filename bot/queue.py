@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from bot.errors import UserError
 from bot.jobs import Entry, Lane
 
+FULL = "Queue full"
 HALF_LIFE_S = 600.0
 """After so long, what a painter was given counts half."""
 SHARE = {Lane.FAST: 0.25, Lane.RELAX: 0.1}
@@ -203,16 +204,17 @@ def admit(load: Load, limits: QueueLimits) -> None:
     most = limits.running_per_painter + limits.waiting_per_painter
     if load.of_painter >= most:
         raise UserError(
-            "Queue full: Your job queue is full. Please wait for a job to finish first, then "
-            f"resubmit this one. (You have {load.of_painter} jobs running and waiting; {most} is "
-            "the most.)"
+            "Your job queue is full. Please wait for a job to finish first, then resubmit this "
+            f"one. (You have {load.of_painter} jobs running and waiting; {most} is the most.)",
+            title=FULL,
         )
     if load.of_server >= limits.waiting_per_server:
         raise UserError(
-            f"Queue full: {load.of_server} jobs of this server are waiting, and that is the most. "
-            "Please wait for some to finish, then resubmit this one."
+            f"{load.of_server} jobs of this server are waiting, and that is the most. "
+            "Please wait for some to finish, then resubmit this one.",
+            title=FULL,
         )
     if load.waiting >= limits.waiting_in_all:
         raise UserError(
-            f"Queue full: {load.waiting} jobs are waiting. Please try again in a while."
+            f"{load.waiting} jobs are waiting. Please try again in a while.", title=FULL
         )

@@ -4,9 +4,9 @@ import re
 import unicodedata
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
-from engine import ModelCard, normal_sampler
+from engine import MOST_CONTROL, ModelCard, normal_sampler
 
 DASHES = "-‒–—―−－"
 """What keyboards make of a dash."""
@@ -18,10 +18,24 @@ class Limits:
 
     max_steps: int | None = None
     max_side: int | None = None
+    max_jobs: int = 10
     defaults: str = ""
 
 
 Size = tuple[int, int]
+
+
+class Control(NamedTuple):
+    """What leads a painting: the ControlNet, how much, and whether its picture is drawn already."""
+
+    kind: str
+    scale: float
+    ready: bool
+
+    def __str__(self) -> str:
+        """As a painter may type it."""
+        scale = "" if self.scale == 1 else f":{plain(self.scale)}"
+        return f"{self.kind}{scale}{' ready' * self.ready}"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -48,6 +62,12 @@ def number(text: str) -> float | None:
     return float(text) if re.fullmatch(r"[0-9]{0,6}(?:[0-9]|\.[0-9]{1,6})", text) else None
 
 
+def signed(text: str) -> float | None:
+    """A number that may have a minus before it."""
+    value = number(text.removeprefix("-"))
+    return -value if value is not None and text.startswith("-") else value
+
+
 def plain(value: float) -> str:
     """Write a number as a person would."""
     return format(value, ".12g")
@@ -66,9 +86,36 @@ def ratio(text: str, _: Setting) -> Size | None:
 
 
 def items(text: str, _: Setting) -> tuple[str, ...] | None:
-    """Things between commas; a dash before one would read as a parameter."""
-    found = (" ".join(item.split()).lstrip(f"{DASHES} ") for item in re.split("[,、，]", text))
+    """Things between commas; a dash before one would read as a parameter, `\\` behind it take the
+    comma's meaning away."""
+    found = (
+        " ".join(item.split()).lstrip(f"{DASHES} ").rstrip("\\ ")
+        for item in re.split("[,、，]", text)
+    )
     return tuple(item for item in found if item) or None
+
+
+def loras(text: str, _: Setting) -> tuple[tuple[str, float], ...] | None:
+    """LoRAs with their weights, as in `ink:0.8, wash`; without one it is 1."""
+    found = []
+    for item in items(text, _) or ():
+        name, colon, weight = item.rpartition(":")
+        if not colon:
+            name, weight = item, "1"
+        value = signed(weight.strip())
+        if value is None or not name.strip():
+            return None
+        found.append((name.strip(), value))
+    return tuple(found) or None
+
+
+def control(text: str, _: Setting) -> Control | None:
+    """A kind of control with its scale, as in `canny:0.8`; `ready` says that it is drawn."""
+    parts = re.fullmatch(r"([^\s:][^:]*?)(?::([0-9.]+))?( ready)?", text, re.IGNORECASE)
+    scale = number(parts[2] or "1") if parts else None
+    if parts is None or scale is None or not 0 < scale <= MOST_CONTROL:
+        return None
+    return Control(parts[1], scale, bool(parts[3]))
 
 
 def sampler(text: str, setting: Setting) -> str | None:

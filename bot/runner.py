@@ -6,25 +6,21 @@ never painted again; what the process leaves behind when it dies is taken up at 
 
 import asyncio
 import contextlib
-import dataclasses
 import logging
 import time
 from collections.abc import Callable, Coroutine
-from typing import Any, ParamSpec, TypeVar
+from typing import Any
 
-from bot import grid, queue
+from bot import queue
 from bot.data import DataFolder
-from bot.disk import Disk
+from bot.disk import Disk, to_disk
 from bot.errors import DiskError, UserError
-from bot.flags import ATTACHMENT
 from bot.jobs import FINAL, Job, Picture, State, WrongStateError, story
 from bot.partners import Inspector, Outbox, Painter
+from bot.sources import Sources
 from bot.store import Store
 from bot.waiting import WaitingRoom
 from engine import Cancelled, Event, Failed, Painted, Preview, Progress, Request
-
-P = ParamSpec("P")
-T = TypeVar("T")
 
 log = logging.getLogger(__name__)
 
@@ -38,7 +34,6 @@ CRASHES = 3
 """A job with which the process died so often is given up."""
 STORE_PAUSE_S = 5.0
 """When even a failure cannot be written down (the disk is full), nothing is gained by haste."""
-DECODES = 2  # attached pictures at a time
 
 POISON = (
     f"Easel stopped {CRASHES} times while it painted this, the last time with nothing else beside "
@@ -76,7 +71,7 @@ class Runner:
         self._cancelled: set[int] = set()
         self._paints: set[asyncio.Task[None]] = set()
         self._deliveries: set[asyncio.Task[None]] = set()
-        self._decodes = asyncio.Semaphore(DECODES)
+        self._sources = Sources(store, data, outbox, inspector)
 
     def wake(self) -> None:
         """Say that a job was accepted; returns at once."""
@@ -227,7 +222,7 @@ class Runner:
     async def _paint_once(self, job_id: int) -> None:
         job = await self._store.to_running(job_id)
         log.debug("job=%d enters the engine, attempt %d", job_id, job.attempts)
-        request = await self._complete(job)
+        request = await self._sources.complete(job)
         ending = await self._follow(job, request)
         if isinstance(ending, Painted):
             await self._keep(job, ending)
@@ -266,28 +261,11 @@ class Runner:
                     return event
         return Failed("The engine stopped in the middle of this job.", retry=True)
 
-    async def _complete(self, job: Job) -> Request:
-        """The request with its picture at hand, as an absolute path."""
-        request = job.request
-        if request.image is None:
-            return request
-        if request.image == ATTACHMENT:
-            path = self._data.input_path(job.id)
-            if not await asyncio.to_thread(path.exists):
-                upload = await self._outbox.fetch_image(job)
-                async with self._decodes:
-                    png = await asyncio.to_thread(grid.open_upload, upload)
-                await self._inspector.check_input(job, png)
-                await _to_disk(self._data.write_input, job.id, png)
-            request = dataclasses.replace(request, image=self._data.relative(path))
-            await self._store.set_request(job.id, request)
-        return dataclasses.replace(request, image=str(self._data.path(request.image or "")))
-
     async def _keep(self, job: Job, painted: Painted) -> None:
         """The verdict, then files, then the row, then delivery."""
         self.room.painted(job.id)
         verdicts = await self._inspector.judge(job, painted.pictures)
-        paths = await _to_disk(self._data.write_pictures, job.id, painted.pictures)
+        paths = await to_disk(self._data.write_pictures, job.id, painted.pictures)
         pictures = [
             Picture(
                 job_id=job.id,
@@ -363,11 +341,3 @@ async def _survive(work: Coroutine[Any, Any, None], job_id: int, what: str) -> b
         log.exception("job=%d %s", job_id, what)
         return False
     return True
-
-
-async def _to_disk(write: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
-    """Write in a thread; a disk that refuses keeps the job in the queue."""
-    try:
-        return await asyncio.to_thread(write, *args, **kwargs)
-    except OSError as error:
-        raise DiskError(error.strerror or str(error)) from error

@@ -55,6 +55,11 @@ class Settings(BaseSettings):
         description="The folder of ControlNets, each a folder as diffusers saves it. One with a "
         "name such as canny or scribble gets its control picture drawn from a photograph.",
     )
+    image_hosts: Annotated[frozenset[str], NoDecode] = Field(
+        frozenset(),
+        description="Hosts from which links in prompts may be fetched, with commas between, such "
+        "as i.imgur.com. Discord's own is always among them.",
+    )
     running_per_painter: int = Field(3, ge=1, description="Jobs of one painter painted at a time.")
     waiting_per_painter: int = Field(10, ge=0, description="Jobs of one painter that may wait.")
     running_per_server: int | None = Field(
@@ -106,6 +111,12 @@ class Settings(BaseSettings):
         "INFO", description="How much is logged: DEBUG, INFO, WARNING or ERROR."
     )
     playground: str | None = Field(None, validation_alias="EASEL_PLAYGROUND", exclude=True)
+
+    @field_validator("image_hosts", mode="before")
+    @classmethod
+    def _read_hosts(cls, given: object) -> object:
+        """Take names with commas or spaces between, however they are capitalised."""
+        return given.casefold().replace(",", " ").split() if isinstance(given, str) else given
 
     @field_validator("servers", "banned", mode="before")
     @classmethod

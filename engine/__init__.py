@@ -9,10 +9,11 @@ from engine.events import Cancelled, Event, Failed, Painted, Preview, Progress
 from engine.honours import refusal
 from engine.loras import LoraFolder
 from engine.prompt import parse_prompt, take_loras
-from engine.request import SEEDS, Request, cost
+from engine.request import MOST_CONTROL, SEEDS, Request, cost
 from engine.samplers import normal_name as normal_sampler
 
 __all__ = [
+    "MOST_CONTROL",
     "SEEDS",
     "Cancelled",
     "ControlFolder",

@@ -23,8 +23,17 @@ class ControlFolder:
         return tuple(name for name, kind in kinds if kind == "ControlNetModel")
 
     def find(self, name: str) -> Path:
-        """Return the folder of a ControlNet; a `PaintError` names those that are near."""
+        """Return the folder of a ControlNet, named in full or by a part that no other has.
+
+        Raises:
+            PaintError: there is none, or not one alone, with those that are near; or it is damaged.
+
+        """
         names = {known.lower(): known for known in self.names()}
+        if name.lower() not in names:
+            within = [known for known in names if name.lower() in known]
+            if len(within) == 1:
+                name = within[0]
         if self._folder is None or name.lower() not in names:
             near = difflib.get_close_matches(name.lower(), names, 3, 0.5) or list(names)[:3]
             there = ", ".join(names[key] for key in near)

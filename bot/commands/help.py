@@ -21,8 +21,10 @@ async def show_help(interaction: discord.Interaction[Any]) -> None:
     asked: Asked = interaction
     rules = await asked.client.desk.rules(asked.guild_id)
     lines = flags.describe(asked.client.desk.cards(), rules.limits())
-    text = "\n".join((HOW, "", *lines))
-    await asked.response.send_message(messages.refusal(text), ephemeral=True)
+    first, *more = messages.pages((HOW, "", *lines))
+    await asked.response.send_message(first, ephemeral=True)
+    for page in more:
+        await asked.followup.send(page, ephemeral=True)
 
 
 def add_to(tree: app_commands.CommandTree[DeskClient]) -> None:

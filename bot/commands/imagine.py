@@ -1,17 +1,16 @@
 """/imagine: from the typed prompt to a job in the queue."""
 
-from dataclasses import replace
 from typing import Any
 
 import discord
 from discord import app_commands
 
-from bot import attachments, flags
-from bot.admission import check_words, fit
+from bot import flags
 from bot.answers import tell
 from bot.desk import Asked, DeskClient
-from bot.intake import check_asked, new_job, take_in
-from bot.jobs import Kind
+from bot.drafts import Draft
+from bot.intake import take_in
+from bot.orders import draft_of, giving_back, jobs_of
 
 LONGEST_OPTION = 6000
 """What Discord lets through; a prompt beyond our own limit is refused with a sentence."""
@@ -23,6 +22,7 @@ LONGEST_OPTION = 6000
     negative="What must not be in the picture, with commas between (same as --no)",
     picture="A picture to start from: PNG, JPEG or WEBP",
     strength="How far that picture may be left: above 0, and at most 1 (same as --strength)",
+    control="A picture that leads the painting by what --control says, such as its edges",
 )
 async def imagine(
     interaction: discord.Interaction[Any],
@@ -30,40 +30,25 @@ async def imagine(
     negative: app_commands.Range[str, 1, LONGEST_OPTION] | None = None,
     picture: discord.Attachment | None = None,
     strength: float | None = None,
+    control: discord.Attachment | None = None,
 ) -> None:
     """Paint a prompt, or say in one sentence why not."""
-    await start(interaction, prompt, negative, picture, strength)
+    text = flags.compose(prompt, negative, strength)
+    await start(interaction, draft_of(interaction, text, picture, control))
 
 
-async def start(
-    asked: Asked,
-    prompt: str,
-    negative: str | None,
-    picture: discord.Attachment | None,
-    strength: float | None,
-) -> None:
+async def start(asked: Asked, draft: Draft) -> None:
     """Turn a prompt into a job.
 
     Raises:
         UserError: the prompt cannot be painted, or not here, or not now.
 
     """
-    rules = await check_asked(asked)
-    if picture is not None:
-        attachments.check(picture)
-    preferences = await asked.client.desk.preferences(asked.user.id)
-    wish = flags.parse(
-        flags.compose(prompt, negative, strength),
-        rules.cards(asked.client.desk.cards()),
-        rules.limits(),
-        image=False if picture is None else attachments.shape(picture),
-        preferences=preferences,
-    )
-    warnings = await check_words(asked, wish.request.prompt)
-    job = new_job(asked, Kind.IMAGINE, fit(wish.request, rules), wish.shown)
-    if picture is not None:
-        job = replace(job, image_url=picture.url)
-    await take_in(asked, job)
+    with giving_back(draft):
+        jobs, warnings = await jobs_of(asked, draft)
+        if len(jobs) > 1:
+            raise flags.one_only(len(jobs))
+        await take_in(asked, jobs[0])
     await tell(asked, warnings)
 
 

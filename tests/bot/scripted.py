@@ -104,13 +104,13 @@ class KeptOutbox:
         self.reported: list[tuple[int, State, str | None]] = []
         self.shown: list[tuple[int, int, bytes | None]] = []
         self.upload: bytes | UserError = png("blue", (40, 20))
-        self.fetched: list[int] = []
+        self.fetched: list[str] = []
         self.alarms: list[str] = []
         self.away = 0
         """How many deliveries and reports fail before Discord is back."""
 
-    async def fetch_image(self, job: Job) -> bytes:
-        self.fetched.append(job.id)
+    async def fetch_image(self, address: str) -> bytes:
+        self.fetched.append(address)
         if isinstance(self.upload, UserError):
             raise self.upload
         return self.upload

@@ -1,7 +1,10 @@
-"""Attached pictures come from Discord's own store of files and from nowhere else."""
+"""Pictures come from Discord's own store of files, from hosts the operator lists, nowhere else."""
+
+import socket
 
 import pytest
 from aiohttp import web
+from aiohttp.abc import AbstractResolver
 
 from bot import attachments
 from bot.errors import UserError
@@ -64,6 +67,76 @@ def test_in_a_playground_only_its_own_files_are_fetched():
     ):
         with pytest.raises(UserError):
             attachments.allowed(address, HOME)
+
+
+HOSTS = frozenset({"i.imgur.com", "10.0.0.7", "1.1.1.1"})
+
+
+def test_a_listed_host_may_be_fetched_from():
+    """https to a host of IMAGE_HOSTS is fetched, with and without a playground."""
+    for playground in (None, HOME):
+        assert attachments.allowed("https://I.imgur.com/a.png", playground, HOSTS)
+    assert attachments.allowed("https://1.1.1.1/a.png", None, HOSTS)
+
+
+@pytest.mark.parametrize(
+    "address",
+    [
+        "http://i.imgur.com/a.png",
+        "https://i.imgur.com:8443/a.png",
+        "https://a.i.imgur.com/a.png",
+        "https://i.imgur.com.evil.example/a.png",
+        "https://me@i.imgur.com/a.png",
+        "https://:word@i.imgur.com/a.png",
+        "https://10.0.0.7/a.png",
+    ],
+)
+def test_a_listed_host_is_no_way_around(address):
+    """Another scheme, port or name, or a private address, is refused, and one is told to attach."""
+    with pytest.raises(
+        UserError, match=r"i.imgur.com and Discord's files only.*attached"
+    ) as caught:
+        attachments.allowed(address, None, HOSTS)
+    assert caught.value.title == "Invalid link"
+
+
+class Book(AbstractResolver):
+    """A phone book with one entry."""
+
+    def __init__(self, *addresses):
+        self.addresses = addresses
+
+    async def resolve(self, host, port=0, family=socket.AF_INET):
+        return [
+            {"hostname": host, "host": one, "port": port, "family": family, "proto": 0, "flags": 0}
+            for one in self.addresses
+        ]
+
+    async def close(self):
+        pass
+
+
+@pytest.mark.parametrize(
+    "address",
+    [
+        "127.0.0.1", "10.1.2.3", "192.168.0.1", "169.254.169.254", "100.64.0.1", "0.1.2.3",
+        "224.0.0.1", "198.18.0.1", "::1", "fe80::1%eth0", "fd00::1", "::ffff:127.0.0.1",
+        "64:ff9b::7f00:1", "2002:7f00:1::", "::127.0.0.1", "ff02::1", "2001:0:1::1",
+    ],
+)  # fmt: skip
+async def test_only_public_addresses_are_connected_to(address):
+    """A listed host that turns out to live inside the house is not reached, however written."""
+    resolver = attachments.PublicResolver(Book(address, "93.184.216.34"))
+    assert [one["host"] for one in await resolver.resolve("i.imgur.com")] == ["93.184.216.34"]
+    with pytest.raises(OSError, match="no public address"):
+        await attachments.PublicResolver(Book(address)).resolve("i.imgur.com")
+
+
+async def test_a_name_of_this_machine_is_not_fetched():
+    """Listing a name that leads to this machine does not open it: nothing is connected to."""
+    with pytest.raises(UserError, match="could not be fetched from localhost") as caught:
+        await attachments.fetch("https://localhost/a.png", None, frozenset({"localhost"}))
+    assert "no public address" in repr(caught.value.__cause__)
 
 
 @pytest.fixture

@@ -7,14 +7,14 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from bot import flags
+from bot import flags, permutations
 from bot.errors import UserError
-from bot.flags import Limits, parse, size_for
+from bot.flags import Given, Limits, parse, size_for
 from bot.parameters import PARAMETERS
-from engine import SEEDS, LoraFolder, ModelCard
+from engine import ControlFolder, LoraFolder, ModelCard
 
 EVERYTHING = frozenset(
-    {"negative_prompt", "image", "tile", "stop", "lora", "sampler", "prompt_weights"}
+    {"negative_prompt", "image", "tile", "stop", "lora", "sampler", "prompt_weights", "control"}
 )
 CARD = ModelCard(
     name="embedded",
@@ -159,9 +159,9 @@ def test_aspect_is_ar():
         ("a fox --no , ,", "`--no` must be one or more things"),
         ("a fox --strength .5", "`--strength` only goes with a picture"),
         ("a fox --model other", "`--model` must be one of embedded, sdxl-turbo"),
-        ("a fox --sead 7", "`--sead` is not a parameter. Did you mean `--seed`?"),
+        ("a fox --sead 7", "Unrecognized parameter(s): `--sead`. Did you mean `--seed`?"),
         ("a fox --xyzzy", "There are `--ar`, `--no`, `--seed`"),
-        ("a fox --", "`--` is not a parameter"),
+        ("a fox --", "Unrecognized parameter(s): `--`. There are"),
         ("a fox --seed 7 running", "`running` stands after `--seed 7`; put all text before"),
         ("x" * 4001, "4,001 characters long; 4,000 is the most"),
     ],
@@ -174,23 +174,25 @@ def test_mistakes_are_named(text, says):
 @pytest.mark.parametrize("strength", ["0", "1.01", "-0.5", "0.0000001"])
 def test_strength_has_its_range(strength):
     """Strength is above 0 and at most 1, also with a picture."""
-    assert "a number above 0, and at most 1" in refusal(f"a fox --strength {strength}", image=True)
+    assert "a number above 0, and at most 1" in refusal(
+        f"a fox --strength {strength}", given=Given(picture=True)
+    )
 
 
 def test_a_picture_makes_it_image_to_image():
     """With a picture the request waits for the attachment, at a middling strength."""
-    request = parse("a fox", CARDS, image=True).request
+    request = parse("a fox", CARDS, given=Given(picture=True)).request
     assert (request.image, request.strength) == (flags.ATTACHMENT, flags.STRENGTH)
-    assert parse("a fox --strength .25", CARDS, image=True).request.strength == 0.25
+    assert parse("a fox --strength .25", CARDS, given=Given(picture=True)).request.strength == 0.25
 
 
 def test_a_painting_takes_the_pictures_shape():
     """An attached picture is not squeezed into a square, unless `--ar` asks for it."""
-    request = parse("a fox", CARDS, image=(4000, 2000)).request
+    request = parse("a fox", CARDS, given=Given(picture=(4000, 2000))).request
     assert (request.width, request.height) == (352, 192)
-    square = parse("a fox --ar 1:1", CARDS, image=(4000, 2000)).request
+    square = parse("a fox --ar 1:1", CARDS, given=Given(picture=(4000, 2000))).request
     assert (square.width, square.height) == (256, 256)
-    assert parse("a fox", CARDS, image=(0, 0)).request.image == flags.ATTACHMENT
+    assert parse("a fox", CARDS, given=Given(picture=(0, 0))).request.image == flags.ATTACHMENT
 
 
 def test_the_servers_defaults_apply_where_the_painter_gives_nothing():
@@ -200,7 +202,7 @@ def test_the_servers_defaults_apply_where_the_painter_gives_nothing():
     assert (wish.request.num_inference_steps, wish.request.negative_prompt) == (12, "text")
     assert (wish.request.model, wish.shown) == ("sdxl-turbo", "a fox")
     assert parse("a fox --steps 3", CARDS, limits).request.num_inference_steps == 3
-    assert parse("a fox", CARDS, limits, image=True).request.strength == 0.3
+    assert parse("a fox", CARDS, limits, given=Given(picture=True)).request.strength == 0.3
 
 
 def test_the_servers_limits_refuse_what_is_typed_and_clamp_the_rest():
@@ -306,26 +308,63 @@ PIECES = st.sampled_from(
             "“",
             "\ud800",
             "\x00",
+            "{a, b}",
+            "{",
+            "}",
+            "\\,",
+            "\\",
+            "｛红，绿｝",
+            "－－ar",
+            "狐狸",
+            "（红：１．２）",
+            "fox::2",
+            "snow::-0.5",
+            "<lora:ink:0.5>",
+            "--lora ink",
+            "--control canny",
+            "--repeat 2",
+            "https://cdn.discordapp.com/a.png",
+            "--v sdxl-turbo",
         ),
     ]
 )
 
 
-@settings(max_examples=300, deadline=None)
-@example("a --no ,--seed")
-@example("a --no ,—seed")
-@example("--\x00seed 1")
-@given(st.text() | st.lists(PIECES | st.text(max_size=5)).map(" ".join))
-def test_any_text_is_painted_or_refused(text):
+@pytest.fixture(scope="module")
+def folders(tmp_path_factory):
+    """What may come with a prompt: a LoRA, a ControlNet, a picture, a control picture."""
+    folder = tmp_path_factory.mktemp("folders")
+    (folder / "loras").mkdir()
+    (folder / "controls").mkdir()
+    there = {
+        "loras": lora_folder(folder / "loras"),
+        "controls": control_folder(folder / "controls", "canny"),
+    }
+    return [
+        Given(**there),
+        Given(picture=True, **there),
+        Given(control="https://cdn.discordapp.com/a.png", **there),
+    ]
+
+
+@settings(max_examples=400, deadline=None)
+@example("a --no ,--seed", 1)
+@example("a --no ,—seed", 1)
+@example("--\x00seed 1", 1)
+@example("a --control canny:1e-7 ready", 2)
+@example("a --no \\ --no b", 0)
+@given(st.text() | st.lists(PIECES | st.text(max_size=5)).map(" ".join), st.integers(0, 2))
+def test_any_text_is_painted_or_refused(folders, text, which):
     """No text raises anything but a UserError, and what is shown means the same when typed."""
-    limits = Limits(max_steps=30, defaults="--steps 12")
+    limits, there = Limits(max_steps=30, defaults="--steps 12"), folders[which]
     try:
-        wish = parse(text, CARDS, limits, seed=5, image=True)
-    except UserError:
-        return
-    assert 0 <= wish.request.seed < SEEDS
-    assert parse(wish.shown, CARDS, limits, seed=5, image=True) == wish
-    wish.shown.encode()
+        wishes, refused = flags.parse_each(text, CARDS, limits, there), "."
+    except UserError as error:
+        wishes, refused = (), str(error)
+    assert refused.endswith((".", "?")), "no sentence"
+    for wish in wishes:
+        assert parse(wish.shown, CARDS, limits, there, seed=wish.request.seed) == wish
+        wish.shown.encode()
     with_defaults = Limits(defaults=text)
     assert parse("a fox", CARDS, with_defaults).request.prompt == "a fox"
 
@@ -351,7 +390,7 @@ def test_how_it_is_painted_can_be_said(text, field, value):
         ("a fox --tile yes", "without a value"),
         ("a fox --sampler plms", "euler, euler a"),
         ("a fox --stop 5", "10 to 100"),
-        ("a fox --tile --model sdxl-turbo", "cannot paint seamless tiles"),
+        ("a fox --tile --model sdxl-turbo", "`--tile` is not compatible with `sdxl-turbo`"),
         ("a fox::-1", "more than 0"),
         ("a fox <lora:ink:0.5>", "no LoRA ink"),
         ("a fox <lora:ink:much>", "<lora:name:0.8>"),
@@ -366,10 +405,234 @@ def test_what_a_model_cannot_do_is_refused_before_it_is_queued(text, words):
 
 def test_a_lora_of_the_folder_is_taken_out_of_the_words(tmp_path):
     """`<lora:name:0.8>` names a file of the folder, and is no part of what is painted."""
-    header = b"{}".ljust(8)
-    (tmp_path / "Ink.safetensors").write_bytes(len(header).to_bytes(8, "little") + header)
-
-    wish = flags.parse("a fox <lora:ink:0.5>", CARDS, loras=LoraFolder(tmp_path))
+    wish = flags.parse("a fox <lora:ink:0.5>", CARDS, given=Given(loras=lora_folder(tmp_path)))
 
     assert (wish.request.prompt, wish.request.loras) == ("a fox", (("ink", 0.5),))
     assert wish.shown == "a fox <lora:ink:0.5>"
+
+
+# -- what a Chinese keyboard makes of it ----------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("typed", "shown"),
+    [
+        ("一只狐狸－－ar 3：2", "一只狐狸 --ar 3:2"),
+        ("一只狐狸，雪地——seed ７", "一只狐狸，雪地 --seed 7"),
+        ("一只狐狸--seed 7", "一只狐狸 --seed 7"),
+        ("a fox －－ar 3:2－－seed 7", "a fox --ar 3:2 --seed 7"),
+        ("狐狸 －－no 文字，水印、边框", "狐狸 --no 文字, 水印, 边框"),
+        ("狐狸（红色：１．２）和雪：：２", "狐狸(红色:1.2)和雪::2"),
+        ("狐狸 ＜lora：ink：0.5＞", "狐狸 <lora:ink:0.5>"),
+        ("狐狸\u200b－－\u200btile", "狐狸 --tile"),
+    ],
+)
+def test_full_width_signs_mean_what_they_stand_for(typed, shown, tmp_path):
+    """Brackets, colons, dashes and digits of a Chinese keyboard work as the others do."""
+    wish = parse(typed, CARDS, given=Given(loras=lora_folder(tmp_path)))
+    assert wish.shown == shown
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["狐狸——红色的", "a well--known fox", "狐狸，雪地。“你好”！", "狐狸--novel style", "5－3"],
+)
+def test_other_dashes_and_punctuation_stay(text):
+    """A dash before what is no parameter is text, and so is a full-width comma."""
+    assert parse(text, CARDS).request.prompt == text.translate(str.maketrans("“”", '""'))
+
+
+# -- several jobs of one prompt -------------------------------------------------------------------
+
+
+def shown(text, **more):
+    """Return what stands over the grids of a prompt."""
+    return [wish.shown for wish in flags.parse_each(text, CARDS, **more)]
+
+
+def test_choices_in_braces_make_jobs():
+    """Groups multiply, nest, and stand in text and parameters alike."""
+    assert shown("a {red, {light, dark} green} fox") == [
+        "a red fox", "a light green fox", "a dark green fox",
+    ]  # fmt: skip
+    assert shown("{fox, owl} --ar {1:1, 2:3} --tile") == [
+        "fox --ar 1:1 --tile", "fox --ar 2:3 --tile",
+        "owl --ar 1:1 --tile", "owl --ar 2:3 --tile",
+    ]  # fmt: skip
+    assert shown("fox --{tile, stop 50}") == ["fox --tile", "fox --stop 50"]
+    assert shown("狐狸｛红，绿、蓝｝") == ["狐狸红", "狐狸绿", "狐狸蓝"]
+
+
+def test_a_comma_and_a_brace_can_be_meant_as_they_are():
+    """`\\,` `\\{` `\\}` are the signs themselves, in what is painted too."""
+    assert shown(r"a {red\, green, blue} fox") == ["a red, green fox", "a blue fox"]
+    wish = parse(r"a \{red\} fox --no \{", CARDS)
+    assert (wish.request.prompt, wish.request.negative_prompt) == ("a {red} fox", "{")
+    assert parse(wish.shown, CARDS, seed=wish.request.seed) == wish
+
+
+def test_repeat_takes_a_seed_for_each():
+    """`--repeat` paints the prompt several times, and is no part of what is shown."""
+    wishes = flags.parse_each("a {red, blue} fox --r 3 --steps 5", CARDS)
+    assert [wish.shown for wish in wishes] == ["a red fox --steps 5"] * 3 + [
+        "a blue fox --steps 5"
+    ] * 3
+    assert len({wish.request.seed for wish in wishes}) == 6
+
+
+@pytest.mark.parametrize(
+    ("text", "says", "title"),
+    [
+        ("a {red fox", "`{` is not closed", "Invalid prompt"),
+        ("a red} fox", "`}` closes nothing", "Invalid prompt"),
+        ("{" * 30 + "}" * 30, "20 deep", "Invalid prompt"),
+        ("fox {1,2,3,4} {5,6,7}", "makes 12 jobs; 10 at once", "Job action restricted"),
+        ("{a,b}" * 300, "more than a million", "Job action restricted"),
+        ("fox {1,2,3,4} --repeat 3", "makes 12 jobs", "Job action restricted"),
+        ("fox --repeat 11", "from 2 to 10", "Invalid parameter"),
+        ("fox --repeat 2 --seed 7", "leave one of the two out", "Invalid parameter"),
+        ("{red, } ", "nothing to paint", "Empty prompt"),
+    ],
+)
+def test_too_many_or_unpaired(text, says, title):
+    """What cannot be expanded, or makes too many jobs, is a sentence of its kind."""
+    with pytest.raises(UserError, match=re.escape(says)) as caught:
+        flags.parse_each(text, CARDS)
+    assert caught.value.title == title
+
+
+def test_where_one_job_is_meant_several_are_refused():
+    """A prompt of the command line or of a window is one job."""
+    assert "makes 2 jobs, and here is room for one" in refusal("a {red, blue} fox")
+    assert "cannot be a default" in refusal_of_defaults("--repeat 3")
+
+
+def refusal_of_defaults(text):
+    with pytest.raises(UserError) as caught:
+        flags.check_defaults(text, CARDS, Limits())
+    return str(caught.value)
+
+
+@settings(max_examples=200, deadline=None)
+@example("{a\\ ,b},c")
+@example("a\\\\,b")
+@given(st.text('{},\\ a，、"-', max_size=40))
+def test_any_braces_expand_to_what_means_itself(text):
+    """Whatever stands in braces, each prompt that comes out expands to itself alone."""
+    try:
+        expanded = permutations.expand(text, 50)
+    except UserError:
+        return
+    for one in expanded:
+        assert permutations.expand(one, 1) == (one,)
+
+
+# -- LoRAs, controls, links -----------------------------------------------------------------------
+
+
+def lora_folder(folder):
+    """A folder with the LoRA `Ink`."""
+    header = b"{}".ljust(8)
+    (folder / "Ink.safetensors").write_bytes(len(header).to_bytes(8, "little") + header)
+    return LoraFolder(folder)
+
+
+@pytest.mark.parametrize(
+    ("text", "loras", "becomes"),
+    [
+        ("fox --lora ink:0.5", (("ink", 0.5),), "fox --lora ink:0.5"),
+        ("fox --lora Ink", (("Ink", 1.0),), "fox --lora Ink:1"),
+        ("fox --lora ink : -0.5", (("ink", -0.5),), "fox --lora ink:-0.5"),
+    ],
+)
+def test_a_lora_is_a_parameter_too(text, loras, becomes, tmp_path):
+    """`--lora name:0.8` is the same as `<lora:name:0.8>`."""
+    wish = parse(text, CARDS, given=Given(loras=lora_folder(tmp_path)))
+    assert (wish.request.loras, wish.shown) == (loras, becomes)
+
+
+@pytest.mark.parametrize(
+    ("text", "says"),
+    [
+        ("fox --lora inc:0.5", "There is no LoRA inc here; there is Ink."),
+        ("fox --lora ink:much", "names with their weights"),
+        ("fox --lora ink:5", "-4.0 to 4.0"),
+        ("<lora:ink:1> fox --lora ink:2", "stands there twice"),
+        ("fox --lora ink --model sdxl-turbo", "`--lora` is not compatible with `sdxl-turbo`"),
+    ],
+)
+def test_a_lora_that_cannot_be_had(text, says, tmp_path):
+    """An unknown LoRA names those that are near; a wrong weight its range."""
+    assert says in refusal(text, given=Given(loras=lora_folder(tmp_path)))
+
+
+def control_folder(folder, *names):
+    """A folder with ControlNets of these names, as far as the bot looks at them."""
+    for name in names:
+        (folder / name).mkdir()
+        (folder / name / "config.json").write_text('{"_class_name": "ControlNetModel"}')
+        header = b"{}".ljust(8)
+        weights = len(header).to_bytes(8, "little") + header
+        (folder / name / "diffusion_pytorch_model.safetensors").write_bytes(weights)
+    return ControlFolder(folder)
+
+
+def test_a_control_picture_leads_by_its_kind(tmp_path):
+    """`--control` names a ControlNet in full or in part, how much it counts, and what is drawn."""
+    led = Given(
+        control="https://cdn.discordapp.com/a.png",
+        control_size=(400, 200),
+        controls=control_folder(tmp_path, "sd15_canny", "sd15_scribble"),
+    )
+    wish = parse("a fox --control canny", CARDS, given=led)
+    request = wish.request
+    assert (request.control, request.control_kind) == (led.control, "sd15_canny")
+    assert (request.control_scale, request.control_ready, request.image) == (1.0, False, None)
+    assert (request.width, request.height) == (352, 192)
+    drawn = parse("a fox --control Scribble:0.5 ready", CARDS, given=led)
+    assert drawn.request.control_kind == "sd15_scribble"
+    assert (drawn.request.control_scale, drawn.request.control_ready) == (0.5, True)
+    assert parse(drawn.shown, CARDS, given=led, seed=drawn.request.seed) == drawn
+
+
+@pytest.mark.parametrize(
+    ("text", "there", "says"),
+    [
+        ("fox --control canny", {}, "only goes with a picture: attach one as `control`"),
+        ("fox", {"control": "a"}, "as in `--control canny`; there is canny, lines_a, lines_b"),
+        ("fox --control depth", {"control": "a"}, "There is no ControlNet depth here; there is"),
+        ("fox --control lines", {"control": "a"}, "There is no ControlNet lines here; there is"),
+        ("fox --control canny:3", {"control": "a"}, "at most 2"),
+        ("fox --control canny:", {"control": "a"}, "the kind"),
+        ("fox --control canny --tile", {"control": "a"}, "Control and tile do not go together"),
+    ],
+)
+def test_a_control_that_cannot_be_had(text, there, says, tmp_path):
+    """A control without picture, kind or ControlNet is refused before anything is queued."""
+    controls = control_folder(tmp_path, "canny", "lines_a", "lines_b")
+    assert says in refusal(text, given=Given(controls=controls, **there))
+
+
+def test_where_there_is_no_controlnet(tmp_path):
+    """Without ControlNets a control picture is refused and one is told why."""
+    assert "there is no ControlNet here" in refusal("fox", given=Given(control="a"))
+    defaults = Limits(defaults="--control canny")
+    assert parse("a fox", CARDS, defaults).request.control is None
+
+
+def test_a_link_is_the_picture_to_start_from():
+    """An address in the text is a picture and no words; it stays in what is shown."""
+    wish = parse("https://cdn.discordapp.com/a.png?ex=1 a fox --strength 0.3", CARDS)
+    assert wish.links == ("https://cdn.discordapp.com/a.png?ex=1",)
+    assert (wish.request.prompt, wish.request.image) == ("a fox", flags.ATTACHMENT)
+    assert wish.request.strength == 0.3
+    assert wish.shown.startswith("https://cdn.discordapp.com/a.png?ex=1 a fox")
+    assert parse("<ftp://host/a.png>, a fox", CARDS).links == ("ftp://host/a.png",)
+    assert "nothing to paint" in refusal("https://cdn.discordapp.com/a.png")
+    assert "here are 2" in refusal("https://a/b.png https://a/c.png fox")
+
+
+@pytest.mark.parametrize("alias", ["--v", "--version", "--niji", "--model"])
+def test_a_model_is_named_as_in_midjourney(alias):
+    """`--v` and `--niji` choose a model, too."""
+    assert parse(f"a fox {alias} sdxl-turbo", CARDS).request.model == "sdxl-turbo"

@@ -73,9 +73,9 @@ def test_options_are_written_out_once():
         shown("a fox --MINE --steps 5", options=options) == "a fox in the snow --ar 3:2 --steps 5"
     )
     assert shown("a fox —mine", options=options) == "a fox in the snow --ar 3:2"
-    with pytest.raises(UserError, match="`--loop` is not a parameter"):
+    with pytest.raises(UserError, match=r"Unrecognized parameter.*`--loop`"):
         shown("a fox --loop", options=options)
-    with pytest.raises(UserError, match="`--mine` is not a parameter"):
+    with pytest.raises(UserError, match=r"Unrecognized parameter.*`--mine`"):
         shown("a fox --mine")
 
 

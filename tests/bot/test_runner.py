@@ -332,7 +332,7 @@ async def test_an_attached_picture_is_fetched_once_and_kept(house):
     await house.accept(request=request, image_url="https://cdn.discordapp.com/a.png")
     async with house.running():
         await house.until(State.DONE)
-    assert house.outbox.fetched == [1]
+    assert house.outbox.fetched == ["https://cdn.discordapp.com/a.png"]
     job = await house.store.get(1)
     assert job is not None
     assert job.request.image == "inputs/1.png"

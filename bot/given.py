@@ -1,0 +1,72 @@
+"""What comes with a prompt: attached pictures and links, and the operator's folders. Pure."""
+
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+
+from bot.errors import UserError
+from bot.grammar import INVALID
+from bot.readers import Size
+from engine import ControlFolder, LoraFolder
+
+NO_LORAS = LoraFolder(None)
+NO_CONTROLS = ControlFolder(None)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Given:
+    """The attached pictures, and the folders that names in a prompt are looked for in.
+
+    `picture` says that one to start from is attached, as its size in pixels where that is known;
+    `control` is the address of one that leads the painting, of `control_size`.
+    """
+
+    picture: bool | Size = False
+    control: str = ""
+    control_size: Size | None = None
+    loras: LoraFolder = NO_LORAS
+    controls: ControlFolder = NO_CONTROLS
+
+    @property
+    def shape(self) -> Size | None:
+        """The size of the picture that the painting takes its shape from."""
+        sizes = (self.picture, self.control_size)
+        return next((size for size in sizes if isinstance(size, tuple) and all(size)), None)
+
+    def check(self, typed: Collection[str], known: Collection[str], links: Sequence[str]) -> None:
+        """Refuse pictures and parameters that do not belong together.
+
+        `typed` are the parameters of the prompt, `known` those of the server's defaults too.
+
+        Raises:
+            UserError: there are too many pictures, or one without the other.
+
+        """
+        many = len(links) + bool(self.picture)
+        if many > 1:
+            raise UserError(
+                f"A painting starts from one picture, and here are {many}: leave one, attached as "
+                "`picture` or as a link.",
+                title="Invalid prompt",
+            )
+        for name, there in (("strength", many), ("control", self.control)):
+            if name in typed and not there:
+                option = "picture" if name == "strength" else name
+                raise UserError(
+                    f"`--{name}` only goes with a picture: attach one as `{option}`, or leave it "
+                    "out.",
+                    title=INVALID,
+                )
+        if self.control and "control" not in known:
+            raise UserError(
+                f"`--control` must say what of the picture leads the painting{self._kinds()}.",
+                title=INVALID,
+            )
+
+    def _kinds(self) -> str:
+        names = self.controls.names()
+        if not names:
+            return "; but there is no ControlNet here"
+        return f", as in `--control {names[0]}`; there is {', '.join(names)}"
+
+
+NOTHING_GIVEN = Given()
