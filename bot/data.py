@@ -81,9 +81,11 @@ class DataFolder:
         """Where the picture that a painter attached lies, or will lie; `part` names another one."""
         return self.root / "inputs" / f"{job_id}{'-' * bool(part)}{part}.png"
 
-    def write_pictures(self, job_id: int, pictures: Sequence[bytes]) -> tuple[Path, ...]:
-        """Write a job's tiles; when this returns they survive a power cut. Blocks."""
-        paths = tuple(self.picture_path(job_id, tile) for tile in range(len(pictures)))
+    def write_pictures(
+        self, job_id: int, pictures: Sequence[bytes], first: int = 0
+    ) -> tuple[Path, ...]:
+        """Write a job's tiles from `first` on. Blocks; after it they survive a power cut."""
+        paths = tuple(self.picture_path(job_id, first + tile) for tile in range(len(pictures)))
         folder = self.picture_path(job_id, 0).parent
         folder.mkdir(parents=True, exist_ok=True)
         for path, picture in zip(paths, pictures, strict=True):

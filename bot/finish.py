@@ -9,7 +9,7 @@ from collections.abc import Callable, Collection, Sequence
 
 import discord
 
-from bot import flags, grid, messages, uploads
+from bot import flags, grid, memory, messages, uploads
 from bot.data import DataFolder
 from bot.jobs import Job, Picture
 from bot.safety import Guard
@@ -88,25 +88,36 @@ class Finisher:
 
     def _grid(self, job: Job, pictures: Sequence[Picture], limit_bytes: int) -> uploads.Upload:
         whole = grid.compose([self._enlarged(job, picture) for picture in pictures])
-        return uploads.fit(_signed(whole, job, job.request.seed), limit_bytes)
+        return uploads.fit(self._signed(whole, job, job.request.seed), limit_bytes)
 
     def _tile(self, job: Job, picture: Picture, limit_bytes: int) -> uploads.Upload:
         enlarged = self._enlarged(job, picture)
-        return uploads.fit(_signed(enlarged, job, picture.seed), limit_bytes)
+        signed = self._signed(enlarged, job, picture.seed, picture.tile)
+        return uploads.fit(signed, limit_bytes)
 
     def _enlarged(self, job: Job, picture: Picture) -> bytes:
         try:
             png = self._data.path(picture.file).read_bytes()
         except FileNotFoundError as error:
             raise PicturesLostError(f"job={job.id} {picture.file} is gone") from error
-        scales = {card.name: card.delivery_scale for card in self._cards()}
-        return grid.scale(png, scales.get(job.request.model, 1))
+        card = self._card(job)
+        return grid.scale(png, card.delivery_scale if card else 1)
 
+    def _signed(self, png: bytes, job: Job, seed: int, tile: int | None = None) -> bytes:
+        """Put into the picture what it was made from, and whose message it goes on from."""
+        card = self._card(job)
+        remembered = memory.recall(
+            flags.Wish(request=job.request, shown=job.shown),
+            seed,
+            card.own_sampler if card else "",
+            job=str(job.id),
+            kind=job.kind,
+            tile=tile,
+        )
+        return memory.write(png, remembered)
 
-def _signed(png: bytes, job: Job, seed: int) -> bytes:
-    """Put into the picture what it was made from."""
-    wish = flags.Wish(request=job.request, shown=job.shown)
-    return grid.with_parameters(png, *grid.parameters(wish, seed))
+    def _card(self, job: Job) -> ModelCard | None:
+        return next((card for card in self._cards() if card.name == job.request.model), None)
 
 
 def _file(upload: uploads.Upload, job: Job, stem: str, *, hidden: bool) -> discord.File:

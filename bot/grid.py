@@ -1,19 +1,14 @@
-"""Pictures as bytes in, pictures as bytes out: grids, enlarging, metadata, uploads.
+"""Pictures as bytes in, pictures as bytes out: grids, enlarging, uploads.
 
 Everything here takes time: call it in a thread, never on the event loop.
 """
 
-import dataclasses
 import io
-import json
-import struct
-import zlib
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Sequence
 
 from PIL import Image, ImageOps
 
 from bot.errors import UserError
-from bot.flags import Wish
 
 UPLOAD_BYTES = 10 * 1024 * 1024
 UPLOAD_PIXELS = 16_000_000
@@ -21,8 +16,6 @@ UPLOAD_SIDE = 8192
 KEPT_SIDE = 2048
 """An upload is shrunk to this: no model here paints larger, and the file stays small."""
 FORMATS = ("PNG", "JPEG", "WEBP")
-
-_SIGNATURE = b"\x89PNG\r\n\x1a\n"
 
 
 def compose(tiles: Sequence[bytes]) -> bytes:
@@ -38,6 +31,29 @@ def compose(tiles: Sequence[bytes]) -> bytes:
     return _png(sheet)
 
 
+def cut(sheet: bytes, pictures: int, size: tuple[int, int]) -> list[bytes]:
+    """Take a posted grid, of any format and size, apart again: PNGs of this width and height.
+
+    Raises:
+        ValueError: it is no picture that we could have posted.
+
+    """
+    try:
+        with Image.open(io.BytesIO(sheet), formats=FORMATS) as opened:
+            _check_size(*opened.size)
+            whole = opened.convert("RGB")
+    except Exception as error:  # why: decoders fed with broken files raise nearly anything
+        raise ValueError(f"the posted picture cannot be read: {error}") from error
+    columns, rows = 1 if pictures == 1 else 2, 1 if pictures <= 2 else 2
+    width, height = whole.width / columns, whole.height / rows
+    tiles = []
+    for place in range(pictures):
+        left, top = place % columns * width, place // columns * height
+        box = (left, top, left + width, top + height)
+        tiles.append(_png(whole.resize(size, Image.Resampling.LANCZOS, box)))
+    return tiles
+
+
 def scale(png: bytes, factor: int) -> bytes:
     """Enlarge a PNG by a whole factor; 1 returns it as it is."""
     if factor == 1:
@@ -45,40 +61,6 @@ def scale(png: bytes, factor: int) -> bytes:
     picture = _open_own(png)
     size = (picture.width * factor, picture.height * factor)
     return _png(picture.resize(size, Image.Resampling.LANCZOS))
-
-
-def with_parameters(png: bytes, parameters: str, easel: Mapping[str, object]) -> bytes:
-    """Add what the picture was made from, without touching its pixels.
-
-    The chunk `parameters` is the text other tools read, `easel` is our job as JSON.
-    """
-    job = json.dumps(easel, ensure_ascii=False, separators=(",", ":"))
-    chunks = list(_chunks(png))
-    added = [_text_chunk("parameters", parameters), _text_chunk("easel", job)]
-    return _SIGNATURE + b"".join([chunks[0], *added, *chunks[1:]])
-
-
-def parameters(wish: Wish, seed: int) -> tuple[str, dict[str, object]]:
-    """What `with_parameters` adds to one picture of a wish: the text, and our job.
-
-    The text is laid out as Stable Diffusion's tools write it, so that they read it back.
-    """
-    request = wish.request
-    lines = [request.prompt]
-    if request.negative_prompt:
-        lines.append(f"Negative prompt: {request.negative_prompt}")
-    settings = {
-        "Steps": request.num_inference_steps,
-        "CFG scale": request.guidance_scale,
-        "Seed": seed,
-        "Size": f"{request.width}x{request.height}",
-        "Model": request.model,
-    }
-    if request.strength is not None:
-        settings["Denoising strength"] = request.strength
-    lines.append(", ".join(f"{name}: {value}" for name, value in settings.items()))
-    job = {**dataclasses.asdict(request), "seed": seed}
-    return "\n".join(lines), {"shown": wish.shown, "request": job}
 
 
 def open_upload(upload: bytes) -> bytes:
@@ -151,23 +133,3 @@ def _png(picture: Image.Image) -> bytes:
     file = io.BytesIO()
     clean.save(file, "PNG")
     return file.getvalue()
-
-
-def _chunks(png: bytes) -> Iterator[bytes]:
-    """The chunks of a PNG, each whole; the first is the header."""
-    start = len(_SIGNATURE)
-    while start < len(png):
-        (length,) = struct.unpack_from(">I", png, start)
-        yield png[start : start + length + 12]
-        start += length + 12
-
-
-def _text_chunk(key: str, text: str) -> bytes:
-    """`tEXt` where Latin-1 can say it (every tool reads that), else `iTXt`."""
-    name = key.encode("ascii")
-    try:
-        kind, content = b"tEXt", name + b"\0" + text.encode("latin-1")
-    except UnicodeEncodeError:
-        kind, content = b"iTXt", name + b"\0\0\0\0\0" + text.encode("utf-8", "replace")
-    check = zlib.crc32(kind + content)
-    return struct.pack(">I", len(content)) + kind + content + struct.pack(">I", check)

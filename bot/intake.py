@@ -9,6 +9,7 @@ import discord
 
 from bot import flags, messages
 from bot.admission import check_painter, check_quota, has_quota
+from bot.adoption import adopt
 from bot.desk import Asked
 from bot.errors import DiskError, UserError
 from bot.jobs import Job, Kind, State
@@ -50,7 +51,8 @@ async def known_job(asked: Asked, job_id: int) -> Job:
         UserError: there is no such job, or it belongs to another server or conversation.
 
     """
-    job = await asked.client.desk.store.get(job_id) if job_id < LARGEST_ID else None
+    known = job_id < LARGEST_ID
+    job = await asked.client.desk.store.get(job_id) or await adopt(asked, job_id) if known else None
     if job is not None and not (job.ephemeral and job.user_id != asked.user.id):
         same_server = job.guild_id is not None and job.guild_id == asked.guild_id
         if same_server or asked.user.id == job.user_id or asked.channel_id == job.channel_id:

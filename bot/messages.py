@@ -5,6 +5,7 @@ shortened with … where a message would grow beyond Discord's limit.
 """
 
 import re
+import time
 import unicodedata
 from collections.abc import Iterable
 
@@ -16,6 +17,11 @@ LONGEST = 2000
 """Characters in a message, as Discord counts them for bots."""
 LONGEST_DESCRIPTION = 1024
 """Characters in an attachment's description."""
+
+BAR = 10
+"""Signs of the bar of progress."""
+SURE_PERCENT = 10
+"""Before so much is painted nobody can say when it will be done."""
 
 EXPECT_NOISE = "untrained model: expect noise"
 UNTRAINED = f"-# {EXPECT_NOISE}"
@@ -129,8 +135,26 @@ def outlook(seen: Outlook | None) -> str | None:
 
 
 def progress(job: Job, percent: int) -> str:
-    """Say how far the painting is."""
-    return _around("", job.shown, f"{_by(job)} ({percent}%){_mode(job)}")
+    """Say how far the painting is: in percent, as a bar, in steps, and when it will be done."""
+    ahead = f"\n-# {_bar(percent)} {_ahead(job, percent)}"
+    return _around("", job.shown, f"{_by(job)} ({percent}%){_mode(job)}{ahead}")
+
+
+def _bar(percent: int) -> str:
+    """Ten signs, the painted ones filled."""
+    filled = percent * BAR // 100
+    return "▰" * filled + "▱" * (BAR - filled)
+
+
+def _ahead(job: Job, percent: int) -> str:
+    """Say at which step the job is, and when it ends if it goes on like this."""
+    steps = job.request.steps_to_run
+    words = f"step {-(-percent * steps // 100)} of {steps}"
+    if job.started_at is None or percent < SURE_PERCENT:
+        return words
+    now = time.time()
+    left_s = (now - job.started_at) * (100 - percent) / percent
+    return words if left_s < pace.SHOWN_S else f"{words}, done <t:{round(now + left_s)}:R>"
 
 
 def finished(job: Job) -> str:

@@ -9,7 +9,7 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 
 import engine
-from bot import flags, grid
+from bot import flags, grid, memory
 from bot.errors import OperatorError, UserError
 from bot.messages import EXPECT_NOISE
 from bot.settings import Settings, engine_options
@@ -88,7 +88,7 @@ def _write(painted: Painted, card: ModelCard, wish: flags.Wish, out: Path) -> tu
     pictures = [grid.scale(picture, card.delivery_scale) for picture in painted.pictures]
     tiles = tuple(out.with_name(f"{out.stem}-{k}{out.suffix}") for k in range(1, len(pictures) + 1))
     for path, picture, seed in zip(tiles, pictures, painted.seeds, strict=True):
-        path.write_bytes(grid.with_parameters(picture, *grid.parameters(wish, seed)))
-    whole = grid.with_parameters(grid.compose(pictures), *grid.parameters(wish, wish.request.seed))
-    out.write_bytes(whole)
+        path.write_bytes(memory.write(picture, memory.recall(wish, seed, card.own_sampler)))
+    remembered = memory.recall(wish, wish.request.seed, card.own_sampler)
+    out.write_bytes(memory.write(grid.compose(pictures), remembered))
     return tiles

@@ -24,6 +24,7 @@ from bot.jobs import (
     Posted,
     State,
     WrongStateError,
+    asked_at,
     id_at,
 )
 from bot.shelf import Shelf
@@ -226,12 +227,24 @@ class Store(Shelf):
             job = await _take_step(
                 connection, job_id, State.PAINTED, "error = NULL, painted_at = :now", {}
             )
-            await connection.executemany(
-                "INSERT INTO pictures (job_id, tile, seed, file, width, height, verdict)"
-                " VALUES (:job_id, :tile, :seed, :file, :width, :height, :verdict)",
-                [dataclasses.asdict(picture) for picture in pictures],
-            )
+            await _keep_pictures(connection, pictures)
             return job
+
+    async def adopt(self, job: Job, pictures: Sequence[Picture]) -> None:
+        """Keep a job that the store had lost, at no cost; what is known of it stays as it is."""
+        values = {**_plain(job), "state": State.DONE, "cost": job.cost, "at": asked_at(job.id)}
+        async with self._write() as connection:
+            kept = await connection.execute(
+                f"INSERT OR IGNORE INTO jobs ({', '.join(_GIVEN)}, cost, accepted_at, painted_at,"  # noqa: S608
+                " changed_at)"
+                f" VALUES ({', '.join(':' + name for name in _GIVEN)}, :cost, :at, :at, :at)",
+                values,
+            )
+            if kept.rowcount:
+                await connection.execute("DELETE FROM spent WHERE job_id = ?", (job.id,))
+            sql = "SELECT tile FROM pictures WHERE job_id = ?"
+            known = {row[0] for row in await connection.execute_fetchall(sql, (job.id,))}
+            await _keep_pictures(connection, [p for p in pictures if p.tile not in known])
 
     async def to_delivering(self, job_id: int) -> Job:
         """The final message is about to be posted, or posted again after a crash."""
@@ -359,6 +372,14 @@ async def _take_step(
     state = await connection.execute_fetchall("SELECT state FROM jobs WHERE id = ?", (job_id,))
     is_now = next((row["state"] for row in state), "not known")
     raise WrongStateError(f"job={job_id} is {is_now} and cannot become {to}")
+
+
+async def _keep_pictures(connection: aiosqlite.Connection, pictures: Sequence[Picture]) -> None:
+    await connection.executemany(
+        "INSERT INTO pictures (job_id, tile, seed, file, width, height, verdict)"
+        " VALUES (:job_id, :tile, :seed, :file, :width, :height, :verdict)",
+        [dataclasses.asdict(picture) for picture in pictures],
+    )
 
 
 def _plain(job: Job) -> dict[str, object]:

@@ -27,5 +27,7 @@ class ModelCard:
     untrained: bool = False
     samplers: tuple[str, ...] = ()
     """What `Request.sampler` may be; the names of `engine.samplers`."""
+    own_sampler: str = ""
+    """The model's own sampler by that name; empty where it is none of them."""
     honours: frozenset[str] = frozenset()
     """What it can do beyond painting a prompt, of `engine.honours.EVERYTHING`."""

@@ -8,7 +8,7 @@ from engine.card import ModelCard
 from engine.errors import ModelError
 from engine.files import guess_family, read_json
 from engine.honours import AT_LEAST, EVERYTHING, UNET_FAMILIES
-from engine.samplers import samplers_for
+from engine.samplers import name_of, samplers_for
 from engine.source import Kind, Source
 
 FAMILIES: dict[str, dict[str, Any]] = {
@@ -111,10 +111,12 @@ def _abilities(family: str, folder: Path | None) -> dict[str, Any]:
     scheduler = read_json(folder / "scheduler" / "scheduler_config.json") if folder else {}
     if family == "embedded" and not scheduler:
         scheduler = {"rescale_betas_zero_snr": True}
+    own = {"own_sampler": name_of(scheduler)}
     if family in UNET_FAMILIES:
-        return {"samplers": samplers_for(scheduler), "honours": EVERYTHING}
+        return {**own, "samplers": samplers_for(scheduler), "honours": EVERYTHING}
     samplers = samplers_for(scheduler) if scheduler else ()
-    return {"samplers": samplers, "honours": AT_LEAST | ({"sampler"} if samplers else set())}
+    honours = AT_LEAST | ({"sampler"} if samplers else set())
+    return {**own, "samplers": samplers, "honours": honours}
 
 
 def _overrides(folder: Path | None) -> dict[str, Any]:

@@ -32,6 +32,8 @@ def _karras(name: str, scheduler: str, **options: Any) -> dict[str, Sampler]:
 _MULTI, _SINGLE = "DPMSolverMultistepScheduler", "DPMSolverSinglestepScheduler"
 _DPM: dict[str, Any] = {"algorithm_type": "dpmsolver++", "solver_order": 2}
 _SDE: dict[str, Any] = {"algorithm_type": "sde-dpmsolver++", "solver_order": 2}
+_DEFAULTS = {"algorithm_type": "dpmsolver++", "solver_order": 2}
+"""What diffusers takes where a configuration says nothing."""
 _LATENT = {"clip_sample": False}
 """Latents go beyond -1 and 1, at which these cut where a configuration says nothing."""
 
@@ -91,6 +93,18 @@ def samplers_for(scheduler: dict[str, Any]) -> tuple[str, ...]:
         return tuple(FLOW_SAMPLERS)
     zero_snr = scheduler.get("rescale_betas_zero_snr")
     return tuple(name for name, sampler in SAMPLERS.items() if sampler.zero_snr or not zero_snr)
+
+
+def name_of(scheduler: dict[str, Any]) -> str:
+    """Name the sampler that a scheduler's configuration amounts to; empty if it is none of ours."""
+    kind, karras = scheduler.get("_class_name"), bool(scheduler.get("use_karras_sigmas"))
+    table = FLOW_SAMPLERS if _is_flow(str(kind), scheduler) else SAMPLERS
+    for name, sampler in table.items():
+        if sampler.scheduler == kind and name.endswith(" karras") == karras:
+            options = {**_DEFAULTS, **scheduler}
+            if all(options.get(key, value) == value for key, value in sampler.options.items()):
+                return name
+    return ""
 
 
 def make_scheduler(name: str, own: Any) -> Any:

@@ -12,6 +12,8 @@ from typing import Any, Self
 import aiohttp
 
 Json = dict[str, Any]
+PATIENCE_S = 120.0
+"""How long a test waits for what must come: on a busy machine everything is slow."""
 
 
 class RefusedError(Exception):
@@ -112,7 +114,10 @@ class Painter:
         return rows
 
     async def wait_for(
-        self, wanted: Callable[[Json], Any], timeout_s: float = 20.0, channel_id: str | None = None
+        self,
+        wanted: Callable[[Json], Any],
+        timeout_s: float = PATIENCE_S,
+        channel_id: str | None = None,
     ) -> Json:
         """The newest message of the channel that fits, as soon as there is one."""
         until = time.monotonic() + timeout_s
@@ -135,7 +140,10 @@ class Painter:
                         continue
 
     async def wait_for_event(
-        self, name: str, wanted: Callable[[Json], Any] = lambda _: True, timeout_s: float = 20.0
+        self,
+        name: str,
+        wanted: Callable[[Json], Any] = lambda _: True,
+        timeout_s: float = PATIENCE_S,
     ) -> Json:
         """The first event of that name that fits, past or to come."""
         async with asyncio.timeout(timeout_s), self._changed:
@@ -146,7 +154,7 @@ class Painter:
                         return found
                 await self._changed.wait()
 
-    async def wait_until_online(self, timeout_s: float = 20.0) -> None:
+    async def wait_until_online(self, timeout_s: float = PATIENCE_S) -> None:
         """Until the bot is connected and has registered commands."""
         async with asyncio.timeout(timeout_s):
             while True:

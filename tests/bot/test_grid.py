@@ -1,7 +1,6 @@
 """Pictures in, pictures out: grids, metadata, and whatever strangers upload."""
 
 import io
-import json
 import struct
 import time
 import zlib
@@ -11,25 +10,8 @@ from PIL import Image
 
 from bot import grid
 from bot.errors import UserError
-from bot.flags import Wish
-from engine import Request
 
 COLOURS = ("red", "lime", "blue", "yellow")
-WISH = Wish(
-    Request(
-        prompt="a fox, 狐狸",
-        negative_prompt="text",
-        seed=7,
-        num_inference_steps=12,
-        guidance_scale=4.5,
-        width=64,
-        height=32,
-        model="embedded",
-        image="inputs/1.png",
-        strength=0.6,
-    ),
-    "a fox, 狐狸 --no text --steps 12",
-)
 
 
 def encoded(picture: Image.Image, kind: str = "PNG", **more) -> bytes:
@@ -84,25 +66,6 @@ def test_scale_enlarges():
     """A picture becomes larger by a whole factor; a factor of 1 costs nothing."""
     assert decoded(grid.scale(plain(), 2)).size == (64, 32)
     assert grid.scale(plain(), 1) == plain()
-
-
-def test_metadata_says_how_to_paint_it_again():
-    """Other tools read `parameters`, we read `easel`; the pixels are not touched."""
-    before = plain()
-    after = decoded(grid.with_parameters(before, *grid.parameters(WISH, 9)))
-    assert after.tobytes() == decoded(before).tobytes()
-    assert after.info["parameters"] == (
-        "a fox, 狐狸\nNegative prompt: text\nSteps: 12, CFG scale: 4.5, Seed: 9, Size: 64x32, "
-        "Model: embedded, Denoising strength: 0.6"
-    )
-    job = json.loads(after.info["easel"])
-    assert job["shown"] == WISH.shown
-    assert Request(**job["request"]).seed == 9
-
-
-def test_plain_text_metadata_is_a_text_chunk():
-    """Latin text goes into the chunk that every tool reads."""
-    assert b"tEXtparameters\0plain" in grid.with_parameters(plain(), "plain", {})
 
 
 @pytest.mark.parametrize("kind", ["PNG", "JPEG", "WEBP"])

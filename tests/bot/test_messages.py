@@ -1,6 +1,8 @@
 """What leaves for a channel shows the prompt as it was typed, and does nothing else."""
 
+import dataclasses
 import re
+import time
 
 import pytest
 from hypothesis import given, settings
@@ -57,7 +59,10 @@ def visible(content):
             "Making variations for image #3 with prompt "
             f"**a fox** - <@{PAINTER}> (Waiting to start)",
         ),
-        (messages.progress(job(), 31), f"**a fox** - <@{PAINTER}> (31%)"),
+        (
+            messages.progress(job(), 25),
+            f"**a fox** - <@{PAINTER}> (25%)\n-# ▰▰▱▱▱▱▱▱▱▱ step 1 of 4",
+        ),
         (messages.finished(job()), f"**a fox** - <@{PAINTER}>"),
         (
             messages.finished(job(kind=Kind.VARIATION, tile=0)),
@@ -137,3 +142,26 @@ def test_shortening_says_so_and_never_cuts_an_escape():
     content = messages.finished(job("*" * 4000))
     assert content.endswith(f"…** - <@{PAINTER}>")
     assert re.fullmatch(r"(\\\*)+…", BOLD.match(content)[1])
+
+
+@pytest.mark.parametrize("steps", [1, 7, 20, 99, 100])
+def test_progress_names_the_very_step(steps):
+    """Whatever the number of steps, the percentage leads back to the step that is done."""
+    it = dataclasses.replace(job(), request=dataclasses.replace(REQUEST, num_inference_steps=steps))
+    for step in range(steps + 1):
+        assert f"step {step} of {steps}" in messages.progress(it, 100 * step // steps)
+
+
+@pytest.mark.parametrize(
+    ("percent", "elapsed_s", "left_s"),
+    [(25, 20, 60), (50, 100, 100), (5, 60, None), (95, 20, None)],
+)
+def test_progress_says_when_it_ends(percent, elapsed_s, left_s):
+    """Once enough is painted to know, and enough is left to matter, the end is a time of day."""
+    now = time.time()
+    text = messages.progress(dataclasses.replace(job(), started_at=now - elapsed_s), percent)
+    found = re.search(r"done <t:([0-9]+):R>", text)
+    if left_s is None:
+        assert not found
+    else:
+        assert abs(int(found[1]) - now - left_s) < 5

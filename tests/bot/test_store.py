@@ -15,6 +15,7 @@ import pytest
 from bot import database as database_module
 from bot.errors import OperatorError, UserError
 from bot.jobs import FINAL, FOLLOWS, Entry, Job, Kind, Picture, Posted, State, WrongStateError
+from bot.ledger import Ledger
 from bot.queue import QueueLimits
 from bot.store import Store
 from engine import Request, cost
@@ -408,6 +409,7 @@ import asyncio, sys
 from pathlib import Path
 sys.path.insert(0, sys.argv[2])
 from bot.jobs import Job, Kind, State
+from bot.ledger import Ledger
 from bot.store import Store
 from engine import Request
 
@@ -469,3 +471,25 @@ async def test_a_full_disk_does_not_keep_it_from_closing(tmp_path, monkeypatch, 
     assert "could not be tidied: database or disk is full" in caplog.text
     async with Store.open(tmp_path / "easel.sqlite3") as store:
         assert len(await store.unfinished()) == 1
+
+
+async def test_a_lost_job_is_adopted(store):
+    """A job taken up from its message is done, has its pictures, and costs nothing anew."""
+    job = new_job(state=State.DONE, final_message_id=9, token=None)
+    await store.adopt(job, [picture(0), picture(1)])
+    found = await store.get(job.id)
+    assert (found.state, found.request) == (State.DONE, job.request)
+    assert await store.pictures(job.id) == (picture(0), picture(1))
+    assert (await Ledger(store).spent(job.user_id, None, 0)).pictures == 0
+
+
+async def test_adopting_changes_nothing_that_is_known(store):
+    """What the store knows of a job and its pictures stays when its message is read again."""
+    await store.accept(new_job())
+    await store.to_running(1)
+    await store.to_painted(1, [picture(0)])
+    other = new_job(shown="another", state=State.DONE, token=None)
+    await store.adopt(other, [dataclasses.replace(picture(0), seed=99), picture(1)])
+    assert (await store.get(1)).shown == "a fox --seed 7"
+    assert await store.pictures(1) == (picture(0), picture(1))
+    assert (await Ledger(store).spent(20, None, 0)).pictures == REQUEST.pictures

@@ -35,12 +35,12 @@ class Person(load_helper("painter.py").Painter):
         words = prompt.partition(" --")[0]
         answer = await self.slash("imagine", prompt=prompt, **options)
         assert answer["outcome"] == "acknowledged", answer
-        return await self.wait_for(lambda m: words in m["content"] and m["components"], 45)
+        return await self.wait_for(lambda m: words in m["content"] and m["components"])
 
     async def start_long(self, prompt: str):
         """Start a job that takes long and wait until it is seen running."""
         await self.slash("imagine", prompt=f"{prompt} --steps 5000")
-        return await self.wait_for(lambda m: prompt in m["content"] and "%)" in m["content"], 30)
+        return await self.wait_for(lambda m: prompt in m["content"] and "%)" in m["content"])
 
     async def stop(self, message):
         """Cancel what this message shows and wait until it says so."""
@@ -91,7 +91,7 @@ class Bot:
         """Everything the bot has said so far, over all its starts."""
         return self._log.read_text() if self._log.exists() else ""
 
-    async def until(self, text: str, times: int = 1, timeout_s: float = 45) -> None:
+    async def until(self, text: str, times: int = 1, timeout_s: float = 120) -> None:
         """Wait until the bot has said something so many times."""
         try:
             async with asyncio.timeout(timeout_s):

@@ -146,7 +146,7 @@ async def test_painting_from_an_attached_picture(painter):
     await painter.slash(
         "imagine", prompt="a fox from red", picture=png(), strength=0.3, negative="dogs"
     )
-    grid = await painter.wait_for(grid_of("a fox from red"), 45)
+    grid = await painter.wait_for(grid_of("a fox from red"))
     assert grid["content"].startswith("**a fox from red --no dogs --strength 0.3** -")
 
 
@@ -163,7 +163,7 @@ async def test_a_long_prompt_is_shortened(painter):
     prompt = "the longest fox " + "and a hen " * 380
     answer = await painter.slash("imagine", prompt=prompt)
     assert answer["outcome"] == "acknowledged"
-    grid = await painter.wait_for(grid_of("the longest fox"), 45)
+    grid = await painter.wait_for(grid_of("the longest fox"))
     assert len(grid["content"]) <= 2000
     assert grid["content"].endswith(f"…** - <@{painter.id}>")
 
@@ -173,7 +173,7 @@ async def test_a_prompt_pings_nobody(shared, painter):
     other = (await shared.person("painter2")).id
     prompt = f"@everyone @here <@{other}> <@&{PAINTERS}> *a loud fox*"
     await painter.slash("imagine", prompt=prompt)
-    grid = await painter.wait_for(grid_of("a loud fox"), 45)
+    grid = await painter.wait_for(grid_of("a loud fox"))
     assert [user["id"] for user in grid["mentions"]] == [painter.id]
     assert not grid["mention_everyone"]
     assert not grid["mention_roles"]
@@ -198,7 +198,7 @@ async def test_anyone_may_press_and_owns_the_result(shared, painter):
     taken = await other.wait_for(says(f"Image #4 <@{other.id}>"))
     await other.click(grid, "V3")
     varied = await other.wait_for(lambda m: f"Variations by <@{other.id}>" in m["content"]
-                                  and m["components"], 30)  # fmt: skip
+                                  and m["components"])  # fmt: skip
     assert varied["message_reference"]["message_id"] == grid["id"]
     (callback,) = [
         x.body["data"]["content"]
@@ -342,6 +342,6 @@ async def test_imagine_in_a_direct_message(shared):
     await person.wait_for(says("a private fox --seed 34** - Image #1"))
     await person.click(grid, "V1")
     await person.wait_for(lambda m: "a private fox** - Variations" in m["content"]
-                          and m["components"], 30)  # fmt: skip
+                          and m["components"])  # fmt: skip
     await person.react(grid, "❌")
     await person.gone(grid)

@@ -27,7 +27,7 @@ class Started:
         while line := await self.process.stdout.readline():
             self.text += line.decode()
 
-    async def wait_for(self, pattern: str, timeout_s: float = 60) -> re.Match[str]:
+    async def wait_for(self, pattern: str, timeout_s: float = 120) -> re.Match[str]:
         """Return the first match of the pattern in what easel printed."""
         async with asyncio.timeout(timeout_s):
             while not (match := re.search(pattern, self.text)):
@@ -38,7 +38,7 @@ class Started:
     async def stop(self) -> int:
         """End it by SIGTERM and return its exit code."""
         self.process.send_signal(signal.SIGTERM)
-        code = await asyncio.wait_for(self.process.wait(), 20)
+        code = await asyncio.wait_for(self.process.wait(), 120)
         await self._reading
         return code
 
@@ -84,7 +84,7 @@ async def test_a_busy_port_is_a_sentence(easel):
         port = taken.getsockname()[1]
         started = await easel("--port", str(port))
 
-        assert await asyncio.wait_for(started.process.wait(), 30) == 78
+        assert await asyncio.wait_for(started.process.wait(), 120) == 78
     await started._reading
     assert str(port) in started.text
     assert "Traceback" not in started.text
@@ -97,7 +97,7 @@ async def test_a_second_easel_on_the_same_data_leaves(easel):
 
     second = await easel("--port", "0")
 
-    assert await asyncio.wait_for(second.process.wait(), 60) == 75
+    assert await asyncio.wait_for(second.process.wait(), 120) == 75
     assert first.process.returncode is None
 
 
@@ -109,7 +109,7 @@ async def test_a_wrong_token_is_one_line(easel, tmp_path):
     wrong = {"EASEL_PLAYGROUND": url, "DISCORD_TOKEN": "wrong"}
     refused = await easel("--data", "other", **wrong)
 
-    assert await asyncio.wait_for(refused.process.wait(), 60) == 78
+    assert await asyncio.wait_for(refused.process.wait(), 120) == 78
     await refused._reading
     assert "token" in refused.text.lower()
     assert "Traceback" not in refused.text

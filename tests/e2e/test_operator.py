@@ -85,12 +85,12 @@ async def test_spoilers_hide_what_is_unsafe(strict, fox, boss):
     """Under `spoiler` grid, picture and letter are hidden, and previews are coarse blocks."""
     await boss.slash("easel config set", nsfw="spoiler")
     await fox.slash("imagine", prompt="a hidden fox --steps 300 --seed 2")
-    shown = await fox.wait_for(lambda m: "a hidden fox" in m["content"] and m["attachments"], 45)
+    shown = await fox.wait_for(lambda m: "a hidden fox" in m["content"] and m["attachments"])
     if "%)" in shown["content"]:
         preview = Image.open(io.BytesIO(await fox.download(shown["attachments"][0]))).convert("L")
         low, high = preview.crop((0, 0, preview.width // 13, preview.height // 13)).getextrema()
         assert high - low < 16
-    grid = await fox.wait_for(grid_of("a hidden fox"), 45)
+    grid = await fox.wait_for(grid_of("a hidden fox"))
     assert grid["attachments"][0]["filename"].startswith("SPOILER_")
     await fox.click(grid, "U1")
     taken = await fox.wait_for(says("a hidden fox --steps 300 --seed 2** - Image #1"))

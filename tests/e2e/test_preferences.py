@@ -59,7 +59,7 @@ async def test_turbo_is_the_admins_to_give(admin, member):
     await member.slash("imagine", prompt="a slower fox")
     note = await member.wait_for(says("Turbo mode is not allowed here, so this job is in fast"))
     assert note["content"].startswith("**a slower fox**")
-    await member.wait_for(grid_of("a slower fox"), 45)
+    await member.wait_for(grid_of("a slower fox"))
 
 
 # -- stealth --------------------------------------------------------------------------------------
@@ -71,14 +71,14 @@ async def test_stealth_is_for_ones_own_eyes(shared, member):
     before = [m["id"] for m in await member.messages() if "ephemeral_to" not in m]
     channel = member.channel_id
     await member.slash("imagine", prompt="a secret fox --seed 5")
-    told = await member.wait_for(says("Sent to you by direct message", member.id), 45)
+    told = await member.wait_for(says("Sent to you by direct message", member.id))
     assert not told["attachments"]
     dm = await member.enter("dm")
     grid = await member.wait_for(grid_of("a secret fox"))
     assert f"https://discord.com/channels/@me/{dm}/{grid['id']}" in told["content"]
     assert grid["content"].endswith("(fast, stealth)")
     await member.click(grid, "V1")
-    await member.wait_for(lambda m: "Variations by" in m["content"] and m["components"], 45)
+    await member.wait_for(lambda m: "Variations by" in m["content"] and m["components"])
     after = await member.messages(channel)
     assert [m["id"] for m in after if "ephemeral_to" not in m] == before
 
