@@ -128,7 +128,7 @@ def _answers(desk: Desk, stopping: asyncio.Event) -> dict[str, control.Answer]:
         return {
             "running": len(desk.runner.room.inside),
             "room": inside.room,
-            "loading": inside.loading or "no",
+            "loading": inside.loading or inside.fetching or "no",
             "stopping": stopping.is_set(),
             "cost_per_s": desk.runner.room.cost_per_s,
             "disk": desk.runner.disk.trouble or "well",

@@ -51,7 +51,8 @@ async def examine(settings: Settings, live: int | None = None) -> int:
 async def _findings(settings: Settings) -> AsyncIterator[Finding]:
     yield _python()
     yield await asyncio.to_thread(_device, settings)
-    yield _model(settings)
+    for finding in await asyncio.to_thread(_models, settings):
+        yield finding
     yield _token(settings)
     folder = _folder(settings)
     yield folder
@@ -81,13 +82,19 @@ def _device(settings: Settings) -> Finding:
     return Finding(what)
 
 
-def _model(settings: Settings) -> Finding:
+def _models(settings: Settings) -> list[Finding]:
     try:
-        card = Engine(engine_options(settings)).models()[0]
+        engine = Engine(engine_options(settings))
     except ModelError as error:
-        return Finding("model", str(error), fatal=True)
-    what = f"model {card.title}, {card.width}x{card.height}, {card.default_steps} steps"
-    return Finding(what, EXPECT_NOISE if card.untrained else "")
+        return [Finding("model", str(error), fatal=True)]
+    return [
+        Finding(
+            f"model {card.title}, {card.width}x{card.height}, {card.default_steps} steps"
+            + (", still to be downloaded" if card.name in engine.absent else ""),
+            EXPECT_NOISE if card.untrained else "",
+        )
+        for card in engine.models()
+    ]
 
 
 def _token(settings: Settings) -> Finding:
@@ -139,5 +146,7 @@ async def _running_bot(folder: DataFolder) -> Finding:
     except (ConnectionError, TimeoutError, OperatorError):
         return Finding(what, "it does not answer; if that lasts, look at its log.")
     waiting = sum(found["waiting"].values())
+    if found["loading"] != "no":
+        what += f", {found['loading']}"
     remedy = "" if found["disk"] == "well" else found["disk"]
     return Finding(f"{what}, {found['running']} jobs painting, {waiting} waiting", remedy)

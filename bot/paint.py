@@ -15,6 +15,8 @@ from bot.messages import EXPECT_NOISE
 from bot.settings import Settings, engine_options
 from engine import Engine, ModelCard, ModelError, Painted, Request
 
+LOOK_AGAIN_S = 0.1
+
 
 async def paint(text: str, out: Path, settings: Settings, *, as_json: bool = False) -> None:
     """Paint the prompt and write `out`, the grid, and its tiles as `<stem>-1.png` … beside it.
@@ -69,6 +71,9 @@ async def _follow(painter: Engine, request: Request) -> Painted:
     columns = (TextColumn("{task.description}"), BarColumn(), TimeElapsedColumn())
     with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
         task = bar.add_task("loading the model", total=None)
+        while doing := painter.stats().loading:
+            bar.update(task, description=doing)
+            await asyncio.sleep(LOOK_AGAIN_S)
         async for event in painter.submit(1, request):
             match event:
                 case engine.Progress(step, steps):

@@ -8,6 +8,8 @@ from bot.messages import EXPECT_NOISE
 from engine import Engine
 
 LOOK_AGAIN_S = 0.5
+SHOW_AGAIN_S = 5.0
+"""Between two shares of one download: Discord takes five changes in twenty seconds."""
 
 
 async def show_model(client: discord.Client, engine: Engine) -> None:
@@ -17,12 +19,13 @@ async def show_model(client: discord.Client, engine: Engine) -> None:
     while True:
         stats = engine.stats()
         untrained = any(card.untrained for card in engine.models())
-        wanted = stats.loading or stats.failed or (EXPECT_NOISE if untrained else None)
+        doing = stats.loading or stats.fetching
+        wanted = doing or stats.failed or (EXPECT_NOISE if untrained else None)
         if wanted != shown:
             # Discord cuts a custom status at 128 characters, and refuses a longer one
             activity = discord.CustomActivity(wanted[:128]) if wanted else None
             await client.change_presence(activity=activity)
             shown = wanted
-        if stats.loading is None:
+        if doing is None:
             return
-        await asyncio.sleep(LOOK_AGAIN_S)
+        await asyncio.sleep(SHOW_AGAIN_S if "%" in doing else LOOK_AGAIN_S)

@@ -38,6 +38,17 @@ class Settings(BaseSettings):
         description="For a .safetensors file: a local diffusers folder with its configuration. "
         "Empty: the configuration comes from the hub.",
     )
+    models: Annotated[tuple[tuple[str, str], ...], NoDecode] = Field(
+        (),
+        description="Further models, as name=id-or-path with commas between; `--model name` takes "
+        "one. Without MODEL the first of them is the default.",
+    )
+    memory_gb: float | None = Field(
+        None,
+        gt=0,
+        description="Memory for the weights of all models together: those longest unused make "
+        "room, and one too large for the card comes to it part by part. Empty: 70 % of it.",
+    )
     device: str = Field("auto", description="auto, cpu, cuda, cuda:1, mps.")
     threads: int | None = Field(
         None, ge=1, description="CPU threads that paint. Empty: as many as there are cores."
@@ -118,6 +129,17 @@ class Settings(BaseSettings):
         """Take names with commas or spaces between, however they are capitalised."""
         return given.casefold().replace(",", " ").split() if isinstance(given, str) else given
 
+    @field_validator("models", mode="before")
+    @classmethod
+    def _read_models(cls, given: object) -> object:
+        """Take `name=id-or-path` with commas between."""
+        if not isinstance(given, str):
+            return given
+        pairs = [entry.partition("=") for entry in given.split(",") if entry.strip()]
+        if wrong := [name for name, sign, where in pairs if not (name.strip() and where.strip())]:
+            raise ValueError(f"{wrong[0].strip()!r} should be written name=id-or-path")
+        return tuple((name.strip().lower(), where.strip()) for name, _, where in pairs)
+
     @field_validator("servers", "banned", mode="before")
     @classmethod
     def _read_ids(cls, given: object) -> object:
@@ -149,6 +171,8 @@ def engine_options(settings: Settings) -> EngineOptions:
     return EngineOptions(
         model=settings.model,
         model_config=settings.model_folder,
+        models=settings.models,
+        memory_gb=settings.memory_gb,
         device=settings.device,
         threads=settings.threads,
         exact=settings.exact,
@@ -164,7 +188,7 @@ def variables() -> tuple[tuple[str, str, str], ...]:
         if field.exclude:
             continue
         variable = str(field.validation_alias or name).upper()
-        default = "" if field.default in (None, frozenset()) else str(field.default)
+        default = "" if field.default in (None, frozenset(), ()) else str(field.default)
         rows.append((variable, default, field.description or ""))
     return tuple(rows)
 

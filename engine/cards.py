@@ -41,7 +41,7 @@ def read_card(source: Source) -> ModelCard:
     family = "embedded" if source.kind is Kind.EMBEDDED else _family(source)
     values: dict[str, Any] = {**FAMILIES[family]}
     side = values.pop("side")
-    if source.kind is Kind.HUB and folder is None and re.search("sdxl?-turbo", source.name):
+    if source.kind is Kind.HUB and folder is None and re.search("sdxl?-turbo", source.origin):
         side = 512
     width, height = _native_size(folder, side) if folder else (side, side)
     values |= {"width": width, "height": height, **_few_steps(source)}
@@ -75,7 +75,7 @@ def _by_name(source: Source) -> str:
         ("sd2", r"sd-turbo|diffusion-2|\bv?2-1\b"),
         ("sd1", r"diffusion-v1|sd-?1[.-]?5|v1-[45]|diffusion-1"),
     ):
-        if re.search(words, source.name):
+        if re.search(words, source.origin):
             return family
     return "other"
 
@@ -96,8 +96,8 @@ def _native_size(folder: Path, side: int) -> tuple[int, int]:
 
 def _few_steps(source: Source) -> dict[str, Any]:
     for words, steps, guidance in FEW_STEPS:
-        if re.search(words, source.name):
-            told = re.search(r"(\d+)[_-]?steps?", source.name)
+        if re.search(words, source.origin):
+            told = re.search(r"(\d+)[_-]?steps?", source.origin)
             return {"default_steps": int(told[1]) if told else steps, "default_guidance": guidance}
     if source.folder:
         scheduler = read_json(source.folder / "scheduler" / "scheduler_config.json")

@@ -14,6 +14,7 @@ from torch import nn
 
 from engine.control_folder import ControlFolder
 from engine.errors import PaintError
+from engine.offload import share_device
 
 log = logging.getLogger(__name__)
 
@@ -35,6 +36,11 @@ class Controls:
         self._folder = folder
         self._nets: OrderedDict[Path, Any] = OrderedDict()
         self._joined: dict[tuple[Path, type], Any] = {}
+
+    @property
+    def nets(self) -> tuple[Any, ...]:
+        """Return those that are loaded."""
+        return tuple(self._nets.values())
 
     def join(self, base: Any, name: str) -> Any:
         """Return the pipeline of the same kind as `base` that takes this ControlNet too."""
@@ -66,6 +72,7 @@ class Controls:
                 f"The ControlNet {path.name} does not fit this model: it is made for another."
             )
         net.to(unet.device).eval().requires_grad_(requires_grad=False)
+        share_device(unet, net)
         self._nets[path] = net
         if self.on_made is not None:
             self.on_made(path.name, net)

@@ -113,7 +113,8 @@ def _embed(pipeline: Any, prompt: Prompt, text: str) -> Embedding:
         shares = prompt.shares()
     except ValueError as error:
         raise PaintError(str(error)) from error
-    parts = [_embed_part(encoders, part) for part in prompt.parts]
+    device = pipeline._execution_device
+    parts = [_embed_part(encoders, part, device) for part in prompt.parts]
     length = max(part.tokens.shape[1] for part in parts)
     empty = _embed_plain(pipeline, "").tokens if len(parts) > 1 else None
     if empty is not None:
@@ -158,13 +159,14 @@ def _fits(tokenizer: Any, text: str) -> bool:
     return len(ids) <= int(tokenizer.model_max_length) - 2
 
 
-def _embed_part(encoders: list[tuple[Any, Any]], part: Part) -> Embedding:
+def _embed_part(encoders: list[tuple[Any, Any]], part: Part, device: Any) -> Embedding:
     """Encode one part in as many pieces as the longest of its tokenizations takes."""
     rooms = [int(tokenizer.model_max_length) - 2 for tokenizer, _ in encoders]
     rows = [_tokenize(tokenizer, part) for tokenizer, _ in encoders]
     pieces = max(-(-len(row) // room) for row, room in zip(rows, rooms, strict=True))
+    options = {"is_penultimate": _is_pooled(encoders), "device": device}
     encoded = [
-        _encode(tokenizer, encoder, row, max(1, pieces), is_penultimate=_is_pooled(encoders))
+        _encode(tokenizer, encoder, row, max(1, pieces), **options)
         for (tokenizer, encoder), row in zip(encoders, rows, strict=True)
     ]
     tokens = torch.cat([tokens for tokens, _ in encoded], -1)
@@ -190,6 +192,7 @@ def _encode(
     pieces: int,
     *,
     is_penultimate: bool,
+    device: Any,
 ) -> tuple[Tensor, Tensor]:
     """Run an encoder once over the empty text and all pieces; (1, tokens, width), and the first
     piece as a whole."""
@@ -202,7 +205,7 @@ def _encode(
         ends = tokenizer.bos_token_id, tokenizer.eos_token_id
         ids.append([ends[0], *(token for token, _ in content), ends[1], *rest])
         weights.append([1.0, *(weight for _, weight in content), 1.0, *(1.0 for _ in rest)])
-    device, options = encoder.device, {}
+    options = {}
     if getattr(encoder.config, "use_attention_mask", False):
         lengths = [row.index(tokenizer.eos_token_id) + 1 for row in ids]
         used = [[int(place < length) for place in range(context)] for length in lengths]

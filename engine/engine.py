@@ -18,7 +18,7 @@ from engine.events import Cancelled, Event, Failed
 from engine.policy import Lane
 from engine.quiet import hush
 from engine.request import Request
-from engine.source import Kind, find_source
+from engine.source import Kind, find_sources
 from engine.ticket import END, Ticket
 
 if TYPE_CHECKING:
@@ -34,16 +34,20 @@ STEP_PATIENCE_S = 30.0
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class EngineOptions:
-    """What the operator decides: the model, its device, and how many threads torch may use.
+    """What the operator decides: the models, their device, and how many threads torch may use.
 
     `model` is empty for the embedded one, else a diffusers repository, folder or .safetensors
-    file, whose configuration is the diffusers folder `model_config`. `threads` None leaves
-    torch's own choice. With `exact`, a picture is the same bit for bit whatever is painted beside
-    it, which is slower. `loras` is the folder of LoRA files, `controls` that of ControlNets.
+    file, whose configuration is the diffusers folder `model_config`. `models` are others of them
+    by name; without a `model` the first one is the default. All together their weights take at
+    most `memory_gb` (None: most of what the device has). `threads` None leaves torch's own
+    choice. With `exact`, a picture is the same bit for bit whatever is painted beside it, which
+    is slower. `loras` is the folder of LoRA files, `controls` that of ControlNets.
     """
 
     model: str = ""
     model_config: Path | None = None
+    models: tuple[tuple[str, str], ...] = ()
+    memory_gb: float | None = None
     device: str = "auto"
     threads: int | None = None
     exact: bool = False
@@ -56,7 +60,8 @@ class EngineOptions:
 class Stats:
     """How the engine stands. `room` is how many jobs are worth having inside, all together.
 
-    `loading` is a sentence while a model loads, `failed` one when it cannot be loaded at all.
+    `loading` is a sentence while the default model loads, `fetching` one while others are
+    downloaded beside the painting, `failed` one when the default cannot be loaded at all.
     """
 
     running: int
@@ -65,20 +70,22 @@ class Stats:
     loading: str | None
     failed: str | None
     seconds_per_cost: float | None
+    fetching: str | None = None
 
 
 class Engine:
-    """Paints requests with one model. Jobs are taken at once and share its forwards.
+    """Paints requests with its models. Jobs are taken at once and share their forwards.
 
     Raises `ModelError` when made for what configuration files alone tell.
     """
 
     def __init__(self, options: EngineOptions) -> None:
         self._options = options
-        self._source = find_source(options.model, options.model_config)
-        self._card = read_card(self._source)
-        fetching = self._source.kind is Kind.HUB and self._source.folder is None
-        self._loading: str | None = f"{'fetching' if fetching else 'loading'} {self._card.name}"
+        self._sources = find_sources(options.model, options.models, options.model_config)
+        self._cards = {name: read_card(source) for name, source in self._sources.items()}
+        self._default = next(iter(self._sources))
+        doing = "fetching" if self._default in self.absent else "loading"
+        self._loading: str | None = f"{doing} {self._default}"
         self._failed: str | None = None
         self._worker: Worker | None = None
         self._inbox: queue.SimpleQueue[Ticket | None] = queue.SimpleQueue()
@@ -92,7 +99,13 @@ class Engine:
 
     def models(self) -> tuple[ModelCard, ...]:
         """Describe the models there are; the first is the default."""
-        return (self._card,)
+        return tuple(self._cards.values())
+
+    @property
+    def absent(self) -> frozenset[str]:
+        """Name the models of which nothing was downloaded before this engine was made."""
+        sources = self._sources.items()
+        return frozenset(name for name, one in sources if one.kind is Kind.HUB and not one.folder)
 
     async def start(self) -> None:
         """Start the thread, which loads the model; jobs can be submitted meanwhile."""
@@ -135,6 +148,7 @@ class Engine:
             loading=self._loading,
             failed=self._failed,
             seconds_per_cost=self._worker.seconds_per_cost if self._worker else None,
+            fetching=self._worker.library.fetching if self._worker else None,
         )
 
     async def drain(self, timeout_s: float) -> None:
@@ -193,27 +207,46 @@ class Engine:
         """The engine's thread: load, then paint until told to stop."""
         try:
             self._worker = self._open()
-            self._card = self._worker.model.card
         except (ModelError, ImportError) as error:
             self._failed = str(error)
             log.error("%s", error)
+        if self._worker is not None:
+            library = self._worker.library
+            library.fetch(self._default, self._say)
+            self._say(f"loading {self._default}")
+            with contextlib.suppress(ModelError):
+                library.take(self._default)
+            self._failed = library.failed.get(self._default)
+            library.fetch_others()
         self._loading = None
         self._serve()
+
+    def _say(self, sentence: str) -> None:
+        self._loading = sentence
+
+    def _keep_card(self, card: ModelCard) -> None:
+        self._cards[card.name] = card
 
     def _open(self) -> "Worker":
         # torch, diffusers and transformers are imported here, in this thread, and nowhere else.
         hush()
         import torch
 
-        from engine.models import open_model
+        from engine.device import choose_device
+        from engine.library import Folders, Library
         from engine.worker import Worker
 
         if self._options.threads is not None:
             torch.set_num_threads(self._options.threads)
         options = self._options
-        model = open_model(self._source, options.device, options.loras, options.controls)
-        log.info("painting with %s", model.card.name)
-        return Worker(model, self._pool, options.preview_interval_s, exact=options.exact)
+        library = Library(
+            self._sources,
+            choose_device(options.device),
+            Folders(loras=options.loras, controls=options.controls),
+            None if options.memory_gb is None else options.memory_gb * 1e9,
+        )
+        library.on_card = self._keep_card
+        return Worker(library, self._pool, options.preview_interval_s, exact=options.exact)
 
     def _serve(self) -> None:
         """Paint until told to stop; without a model, say so."""

@@ -4,6 +4,9 @@ Reads JSON only; pickles and code that a model brings along are refused here, ne
 """
 
 import json
+import math
+import re
+from collections.abc import Collection, Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +16,10 @@ PICKLES = (".ckpt", ".pt", ".pth", ".bin", ".pkl", ".msgpack", ".h5")
 UNUSED = {"safety_checker", "feature_extractor"}
 """Parts of a pipeline that Easel never loads."""
 LARGEST_HEADER = 100_000_000
+WEIGHTS = re.compile(
+    r"(?:diffusion_pytorch_model|model)(\.fp16)?(?:-\d{5}-of-\d{5})?(\.fp16)?\.safetensors"
+)
+"""The files of weights that pipelines are loaded from, maybe in half precision."""
 
 
 def read_json(path: Path) -> dict[str, Any]:
@@ -86,6 +93,40 @@ def check_weights(part: Path) -> None:
             "Easel opens .safetensors files only."
         )
     raise ModelError(f"{part} has a configuration but no .safetensors file with the weights.")
+
+
+def choose_files(
+    origin: str, index: Mapping[str, Any], files: Collection[str], *, half: bool
+) -> list[str]:
+    """Return the files that a pipeline is loaded from: each part once, in one precision."""
+    chosen = [name for name in files if name == "model_index.json"]
+    for part, kind in index.items():
+        if part in UNUSED or not isinstance(kind, list) or len(kind) != 2 or kind[0] is None:
+            continue
+        inside = [name for name in files if name.startswith(f"{part}/") and name.count("/") == 1]
+        weights = {name: WEIGHTS.fullmatch(name.partition("/")[2]) for name in inside}
+        found = {name: any(match.groups()) for name, match in weights.items() if match}
+        pickles = [name for name in inside if Path(name).suffix in PICKLES]
+        if pickles and not found:
+            raise ModelError(
+                f"{origin} has {pickles[0]} only, a pickle, which can run code when opened; "
+                "Easel opens .safetensors files only."
+            )
+        wanted = half if len(set(found.values())) == 2 else any(found.values())
+        chosen += [name for name, is_half in found.items() if is_half == wanted]
+        chosen += [name for name in inside if Path(name).suffix in (".json", ".txt", ".model")]
+    return chosen
+
+
+def count_numbers(paths: Iterable[Path]) -> int:
+    """Count the numbers in safetensors files."""
+    headers = (read_header(path) for path in paths)
+    return sum(
+        math.prod(row["shape"])
+        for header in headers
+        for name, row in header.items()
+        if name[:2] != "__"
+    )
 
 
 def has_weights(folder: Path) -> bool:

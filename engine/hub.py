@@ -75,7 +75,8 @@ class Hub:
 
     With `exact`, every forward has exactly `exact_rows` rows, so that a picture is the same bit
     for bit whatever is painted beside it. `activate(site name, state)` is called before a forward
-    whose jobs want another module state (a set of LoRAs) than the last one there.
+    whose jobs want another module state (a set of LoRAs) than the last one there, and
+    `bring(site name, module)` before every forward: the weights may be elsewhere.
     """
 
     def __init__(
@@ -85,6 +86,7 @@ class Hub:
         exact: bool = False,
         exact_rows: int = EXACT_ROWS,
         activate: Activate | None = None,
+        bring: Callable[[str, torch.nn.Module], None] | None = None,
         clock: Callable[[], float] = time.perf_counter,
     ) -> None:
         self.forwards: Counter[str] = Counter()
@@ -96,6 +98,7 @@ class Hub:
         self.row_caps = RowCaps()
         self._exact_rows = exact_rows if exact else None
         self._activate = activate
+        self._bring = bring
         self._active: dict[str, Hashable] = {}
         self._clock = clock
         self._stopwatch = Stopwatch(device or torch.device("cpu"), clock)
@@ -260,6 +263,8 @@ class Hub:
         error: Exception | None = None
         outputs: list[Any] = []
         try:
+            if self._bring is not None:
+                self._bring(group[0].site.name, group[0].site.module)
             self._set_state(group[0].site, jobs[0])
             outputs = self._forward(group)
         except Exception as raised:  # noqa: BLE001 why: a model's error ends the guilty job only

@@ -1,5 +1,6 @@
 """What fits on the device: row caps that halve when memory runs out and recover slowly."""
 
+import os
 from collections.abc import Hashable
 
 import torch
@@ -65,6 +66,18 @@ def is_device_lost(error: Exception) -> bool:
         return False
     text = str(error).lower()
     return isinstance(error, torch.AcceleratorError) or any(sign in text for sign in STICKY)
+
+
+def total_bytes(device: torch.device) -> float:
+    """Return how much memory the device has; infinite if that cannot be known."""
+    if device.type == "cuda":
+        return float(torch.cuda.get_device_properties(device).total_memory)
+    if device.type == "mps":
+        return float(torch.mps.recommended_max_memory())
+    try:
+        return float(os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES"))
+    except (AttributeError, OSError, ValueError):  # Windows does not tell
+        return float("inf")
 
 
 def free_cache() -> None:

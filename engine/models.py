@@ -2,6 +2,8 @@
 
 import copy
 import inspect
+import logging
+import math
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
@@ -31,12 +33,16 @@ from engine.files import check_folder, read_header, read_json
 from engine.honours import EVERYTHING, UNET_FAMILIES
 from engine.latents import LatentCache
 from engine.loras import LoraFolder
+from engine.offload import Offload, count_bytes
 from engine.preview import Previewer
 from engine.request import Request
+from engine.routes import ROUTED
 from engine.samplers import fit_steps, make_scheduler
 from engine.source import Kind, Source, look_in_cache
 from engine.twins import Twins
 from engine.untrained import make_untrained
+
+log = logging.getLogger(__name__)
 
 UNCHECKED = {"safety_checker": None, "feature_extractor": None, "requires_safety_checker": False}
 TRAILING = re.compile("turbo|lightning|hyper|dmd2")
@@ -55,8 +61,17 @@ class Model:
     twins: Twins
     adapters: Adapters
     controls: Controls
+    device: torch.device
+    offload: Offload | None = None
+    """Where its weights are too large for the device."""
     prompts: PromptCache = field(default_factory=PromptCache)
     latents: LatentCache = field(default_factory=LatentCache)
+
+    @property
+    def size_bytes(self) -> int:
+        """What all weights take, those of ControlNets too."""
+        parts = [*self.text_to_image.components.values(), *self.controls.nets]
+        return sum(count_bytes(part) for part in parts if isinstance(part, torch.nn.Module))
 
     def view(self, request: Request) -> Any:
         """Give one job its own pipeline object and scheduler over the same weights."""
@@ -106,29 +121,27 @@ def wants_mask(pipeline: Any) -> bool:
 
 
 def open_model(
-    source: Source, device_name: str, loras: Path | None = None, controls: Path | None = None
+    source: Source,
+    device: str | torch.device,
+    loras: Path | None = None,
+    controls: Path | None = None,
+    most_bytes: float = math.inf,
 ) -> Model:
     """Load the model's weights onto the device; a `ModelError` says what is in the way.
 
-    `loras` is the operator's folder of LoRAs, `controls` that of ControlNets.
+    `loras` is the operator's folder of LoRAs, `controls` that of ControlNets. Of a card, weights
+    take at most `most_bytes`: larger models wait in main memory, and their parts come in turns.
     """
-    device = choose_device(device_name)
+    where = choose_device(device) if isinstance(device, str) else device
     try:
-        return _open(source, device, LoraFolder(loras), ControlFolder(controls))
+        pipeline = _load(source, choose_dtype(where))
+        folders = LoraFolder(loras), ControlFolder(controls)
+        return equip(pipeline, read_card(source), where, *folders, most_bytes)
     except ModelError:
         raise
     except Exception as error:
         # why: broken files fail anywhere in diffusers, and the operator needs one sentence
-        raise _explain(source, error) from error
-
-
-def _open(
-    source: Source, device: torch.device, loras: LoraFolder, controls: ControlFolder
-) -> Model:
-    pipeline = _load(source, choose_dtype(device))
-    if source.kind is Kind.HUB:
-        source = look_in_cache(source)
-    return equip(pipeline, read_card(source), device, loras, controls)
+        raise explain(source, error) from error
 
 
 def equip(
@@ -137,14 +150,31 @@ def equip(
     device: torch.device,
     loras: LoraFolder,
     controls: ControlFolder,
+    most_bytes: float = math.inf,
 ) -> Model:
     """Make a model of a pipeline: on its device, with all that jobs may ask for."""
     dtype = choose_dtype(device)
-    _prepare(pipeline, card, device)
+    modules = {
+        name: part
+        for name, part in pipeline.components.items()
+        if isinstance(part, torch.nn.Module)
+    }
+    offload = None
+    if device.type == "cuda" and sum(map(count_bytes, modules.values())) > most_bytes:
+        log.info("%s is too large for the card at once: its parts come in turns", card.name)
+        offload = Offload(device, most_bytes)
+        for name, module in modules.items():
+            offload.adopt(module, stays=name not in ROUTED)
+    else:
+        pipeline.to(device)
+    _prepare(pipeline, card)
     image_to_image = _derive(AutoPipelineForImage2Image, pipeline, dtype)
     inpainting = _derive(AutoPipelineForInpainting, pipeline, dtype)
     card = replace(card, honours=_honours(card, pipeline, image_to_image, inpainting))
-    previewer = Previewer(getattr(pipeline, "vae", None))
+    vae = getattr(pipeline, "vae", None)
+    if offload is not None and vae is not None:
+        offload.bring(vae)
+    previewer = Previewer(vae)
     twins = Twins(pipeline)
     adapters = Adapters(pipeline, twins, loras)
     return Model(
@@ -156,6 +186,8 @@ def equip(
         twins,
         adapters,
         Controls(pipeline, controls),
+        device,
+        offload,
     )
 
 
@@ -191,11 +223,10 @@ def _load(source: Source, dtype: torch.dtype) -> Any:
         return make_untrained(source.folder)
     if source.kind is Kind.FILE:
         return _load_file(source, dtype)
-    if source.kind is Kind.HUB:
-        return _load_repository(source.model, dtype)
     folder = source.folder
     if folder is None:
-        raise ModelError(f"{source.name} has no folder to load from.")
+        raise ModelError(f"{source.model} is not on this machine.")
+    check_folder(folder)
     names = (path.name for path in folder.rglob("*.safetensors"))
     variant = _variant(names, dtype)
     if source.kind is Kind.EMBEDDED:
@@ -210,32 +241,6 @@ def _load(source: Source, dtype: torch.dtype) -> Any:
         local_files_only=True,
         **_without_checker(folder),
     )
-
-
-def _load_repository(repository: str, dtype: torch.dtype) -> Any:
-    """Take a repository of the hub: its small files first, so that mistakes show early."""
-    from huggingface_hub import snapshot_download
-
-    folder = Path(snapshot_download(repository, allow_patterns=["*.json", "*/*.json"]))
-    if not isinstance(read_json(folder / "model_index.json").get("_class_name"), str):
-        raise ModelError(f"{repository} is not a diffusers repository (no model_index.json).")
-    return AutoPipelineForText2Image.from_pretrained(
-        repository,
-        dtype=dtype,
-        variant=_variant(_repository_files(repository, folder), dtype),
-        use_safetensors=True,
-        **_without_checker(folder),
-    )
-
-
-def _repository_files(repository: str, folder: Path) -> list[str]:
-    from huggingface_hub import HfApi
-    from huggingface_hub.errors import HfHubHTTPError, OfflineModeIsEnabled
-
-    try:
-        return list(HfApi().list_repo_files(repository))
-    except (OfflineModeIsEnabled, HfHubHTTPError, OSError):
-        return [path.name for path in folder.rglob("*.safetensors")]
 
 
 def _variant(names: Iterable[str], dtype: torch.dtype) -> str | None:
@@ -259,24 +264,23 @@ def _load_file(source: Source, dtype: torch.dtype) -> Any:
     return kind.from_single_file(source.model, dtype=dtype, **options)
 
 
-def _prepare(pipeline: Any, card: ModelCard, device: torch.device) -> None:
-    pipeline.to(device)
+def _prepare(pipeline: Any, card: ModelCard) -> None:
     pipeline.set_progress_bar_config(disable=True)
     vae = getattr(pipeline, "vae", None)
     if vae is not None and vae.dtype == torch.bfloat16 and vae.config.get("force_upcast"):
         # why: it is for float16's range alone, and would change the VAE's type under other jobs
         vae.register_to_config(force_upcast=False)
     scheduler = pipeline.scheduler
-    name = type(scheduler).__name__
+    name, called = type(scheduler).__name__, f"{card.name} {Path(card.title).name.lower()}"
     if name == "PNDMScheduler":
         # why: it paints one step more than asked, and DPM++ needs half as many for the same
         pipeline.scheduler = DPMSolverMultistepScheduler.from_config(scheduler.config)
-    elif TRAILING.search(card.name) and name.startswith("Euler"):
+    elif TRAILING.search(called) and name.startswith("Euler"):
         trailing = type(scheduler).from_config(scheduler.config, timestep_spacing="trailing")
         pipeline.scheduler = trailing
 
 
-def _explain(source: Source, error: Exception) -> ModelError:
+def explain(source: Source, error: Exception) -> ModelError:
     """Say in one sentence why a model would not open, naming the file if a file is to blame."""
     first = next(iter(str(error).strip().splitlines()), type(error).__name__)[:300]
     if isinstance(error, (torch.OutOfMemoryError, MemoryError)):

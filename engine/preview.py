@@ -36,7 +36,7 @@ class Previewer:
         if self.is_tiny:
             scale, shift = self.vae.config.scaling_factor, self.vae.config.shift_factor
             parameter = next(self.vae.parameters())
-            raw = (latents / scale + shift).to(parameter.device, parameter.dtype)
+            raw = (latents / scale + shift).to(parameter.dtype)
             decoded: Tensor = self.vae.decode(raw, return_dict=False)[0]
             pictures = decoded.float() / 2 + 0.5
         elif self.matrix is not None and latents.shape[1] == len(self.matrix) - 1:

@@ -8,6 +8,8 @@ from engine.hub import Hub
 
 DENOISERS = ("unet", "transformer", "transformer_2", "prior")
 FORWARDS = ("controlnet", "text_encoder", "text_encoder_2", "text_encoder_3", "image_encoder")
+ROUTED = frozenset({*DENOISERS, *FORWARDS, "vae"})
+"""The parts that run nowhere but in the hub's forwards."""
 INDIFFERENT = ("AutoencoderKL", "AutoencoderTiny", "AsymmetricAutoencoderKL")
 """VAEs that take a `generator` for decoding and make no use of it."""
 

@@ -1,14 +1,24 @@
 """Where a model comes from: the embedded one, a folder, a file, or the hub; no torch here."""
 
 import re
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from enum import StrEnum
 from pathlib import Path
 
 from engine.errors import ModelError
-from engine.files import PICKLES, check_folder, has_weights, read_header, read_json
+from engine.files import (
+    PICKLES,
+    check_folder,
+    choose_files,
+    count_numbers,
+    has_weights,
+    read_header,
+    read_json,
+)
 
 EMBEDDED = Path(__file__).parent / "embedded"
+NAME = re.compile(r"[a-z0-9][a-z0-9._-]*")
 HUB_ID = re.compile(r"[A-Za-z0-9][\w.-]*/[\w.-]+")
 
 
@@ -30,6 +40,41 @@ class Source:
     name: str
     folder: Path | None
     has_weights: bool = True
+
+    @property
+    def origin(self) -> str:
+        """What it was called by those who made it: often that tells what it is."""
+        return Path(self.model).name.lower()
+
+    def count_bytes(self, itemsize: int) -> int:
+        """Return about what the weights take in memory with so many bytes a number."""
+        if self.kind is Kind.FILE:
+            return itemsize * count_numbers([Path(self.model)])
+        if self.folder is None or not self.has_weights:
+            return 0
+        index = read_json(self.folder / "model_index.json")
+        names = [path.relative_to(self.folder).as_posix() for path in self.folder.glob("*/*")]
+        chosen = choose_files(self.name, index, names, half=itemsize < 4)
+        weights = (self.folder / name for name in chosen if name.endswith(".safetensors"))
+        return itemsize * count_numbers(weights)
+
+
+def find_sources(
+    model: str, models: Iterable[tuple[str, str]] = (), config: Path | None = None
+) -> dict[str, Source]:
+    """Find MODEL and the MODELS by their names, the default first."""
+    given = [*models]
+    found = [] if given and not model else [find_source(model, config)]
+    for name, where in given:
+        if not NAME.fullmatch(name):
+            raise ModelError(
+                f"{name!r} cannot be a model's name in MODELS: take letters a-z, digits, and . _ -"
+            )
+        found.append(replace(find_source(where, config), name=name))
+    names = [source.name for source in found]
+    if twice := [name for name in names if names.count(name) > 1]:
+        raise ModelError(f"Two models are named {twice[0]}: give one of them another in MODELS.")
+    return {source.name: source for source in found}
 
 
 def find_source(model: str, config: Path | None = None) -> Source:

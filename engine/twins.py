@@ -6,6 +6,8 @@ from typing import Any
 import torch
 from torch import nn
 
+from engine.offload import share_device
+
 Made = Callable[[dict[str, nn.Module]], None]
 TILED = ("unet", "vae")
 
@@ -48,6 +50,7 @@ def make_twin(module: Any) -> nn.Module:
             owner, _, last = name.rpartition(".")
             twin.get_submodule(owner).register_buffer(last, buffer, persistent=False)
     twin.eval().requires_grad_(requires_grad=False)
+    share_device(module, twin)
     return twin  # type: ignore[no-any-return]  # why: diffusers' classes are Any to us
 
 

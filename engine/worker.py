@@ -1,5 +1,8 @@
 """What the engine's thread does with its jobs: paints them together, each with its own end.
 
+Jobs of a model that is not open yet wait in a line; while the first of them waits for long, no
+others that would keep it from its room are begun.
+
 Imports torch and diffusers, so only the engine's thread imports this.
 """
 
@@ -19,9 +22,10 @@ import torch
 from PIL import Image
 from torch import nn
 
-from engine.errors import PaintError, StoppedError
+from engine.errors import ModelError, PaintError, StoppedError
 from engine.events import Cancelled, Failed, Painted, Preview, Progress
 from engine.hub import Hub
+from engine.library import Library
 from engine.memory import free_cache, is_device_lost, is_out_of_memory
 from engine.models import Model
 from engine.pipelines import paint
@@ -34,40 +38,44 @@ from engine.ticket import Ticket
 log = logging.getLogger(__name__)
 
 POISONED_EXIT = 70
+FETCH_POLL_S = 0.1
+"""So often one looks whether a model was fetched, while there is nothing to paint."""
+PATIENCE_S = 20.0
+"""So long jobs of open models may go before one whose model finds no room."""
 TAKE_IN_S = 0.02
 """While jobs paint, at most this long between two forwards goes into starting others."""
 
 
 class Worker:
-    """Paints tickets on one open model. Made and used in one thread.
+    """Paints tickets with the models of a library. Made and used in one thread.
 
     With `exact`, pictures are the same bit for bit whatever is painted beside them.
     """
 
     def __init__(
         self,
-        model: Model,
+        library: Library,
         pool: ThreadPoolExecutor,
         preview_interval_s: float = 1.0,
         *,
         exact: bool = False,
         clock: Callable[[], float] = time.perf_counter,
     ) -> None:
-        self.model = model
+        self.library = library
         self.clock = clock
         self.seconds_per_cost: float | None = None
         self.preview_interval_s = preview_interval_s
         """The least time between two previews of a job."""
         self._pool = pool
-        self._largest: Request | None = None
+        self._largest: dict[str, Request] = {}
         self._inside: set[Ticket] = set()
-        self._prefix = f"{model.card.name}/"
-        device = torch.device(model.text_to_image.device)
-        self.hub = Hub(device, exact=exact, activate=self._activate, clock=clock)
-        route_pipeline(self.hub, model.text_to_image, model.card.name)
-        model.twins.on_made = self._route_twins
-        model.controls.on_made = self._route_control
-        model.adapters.is_delegated = True
+        self._line: list[tuple[Ticket, float]] = []
+        self.hub = Hub(
+            library.device, exact=exact, activate=self._activate, bring=self._bring, clock=clock
+        )
+        library.on_opened, library.on_closed = self._route, self._unroute
+        for model in library.opened.values():
+            self._route(model)
 
     def serve(self, inbox: "queue.SimpleQueue[Ticket | None]") -> None:
         """Paint what comes until a None comes; what is inside then is cancelled."""
@@ -78,24 +86,57 @@ class Worker:
         except Exception as error:  # noqa: BLE001 why: without this thread no job would ever end
             give_up(error)
 
+    @property
+    def model(self) -> Model:
+        """The default model, which must be open."""
+        return self.library.opened[self.library.names[0]]
+
     def start(self, ticket: Ticket) -> None:
-        """Take in a job, unless it is cancelled already."""
+        """Take in a job: at once where its model is open, else it waits in line."""
+        if self._line or not self._begin(ticket):
+            self._line.append((ticket, self.clock()))
+
+    def _begin(self, ticket: Ticket) -> bool:
+        """Start a job whose model can be had; False if it has to wait for that."""
+        try:
+            model = self.library.take(
+                ticket.request.model, {one.request.model for one in self._inside}
+            )
+        except ModelError as error:
+            ticket.end(Failed(str(error)))
+            return True
+        if model is None:
+            return False
         if not ticket.begin():
-            return
+            return True
         self._inside.add(ticket)
         self.hub.start(
             ticket,
-            functools.partial(self.paint, ticket),
+            functools.partial(self.paint, ticket, model),
             steps=ticket.request.steps_to_run,
             share=ticket.share or None,
             lane=ticket.lane,
-            state=self._states(ticket.request),
+            state=self._states(ticket.request, model),
         )
+        return True
+
+    def _move_line(self) -> None:
+        """Begin the jobs in line whose models can be had now."""
+        waiting, held = [], ""
+        for ticket, since in self._line:
+            name = ticket.request.model
+            if (held and name != held) or not self._begin(ticket):
+                waiting.append((ticket, since))
+                if self.clock() - since > PATIENCE_S:
+                    held = held or name
+        self._line = waiting
 
     def turn(self) -> None:
         """Drop the jobs that were cancelled and run one forward for the others."""
         for ticket in [ticket for ticket in self._inside if ticket.is_cancelled]:
             self.hub.cancel(ticket)
+        if self._line:
+            self._move_line()
         for end in self.hub.turn():
             ticket = cast(Ticket, end.job_key)
             self._inside.remove(ticket)
@@ -103,20 +144,21 @@ class Worker:
                 self._learn(ticket.request, end.seconds)
 
     def close(self) -> None:
-        """Cancel what is inside and leave the model as it was."""
+        """Cancel what is inside and leave the models as they were."""
         self.hub.close()
         self._inside.clear()
-        self.model.twins.on_made = None
-        self.model.controls.on_made = None
-        self.model.adapters.is_delegated = False
+        for ticket, _ in self._line:
+            ticket.end(Cancelled())
+        self._line.clear()
+        for model in self.library.opened.values():
+            self._free(model)
 
-    def paint(self, ticket: Ticket) -> bool:
+    def paint(self, ticket: Ticket, model: Model) -> bool:
         """Paint one job and post its end; whatever goes wrong stays with this job."""
         request, started = ticket.request, time.monotonic()
         try:
-            self._check(request)
             ticket.tell(Progress(0, request.num_inference_steps))
-            pictures = paint(self.model, request, JobSteps(self, ticket))
+            pictures = paint(model, request, JobSteps(self, ticket, model))
         except StoppedError:
             ticket.end(Cancelled())
         except PaintError as error:
@@ -132,10 +174,10 @@ class Worker:
             return True
         return False
 
-    def preview(self, ticket: Ticket, estimate: Estimate) -> None:
+    def preview(self, ticket: Ticket, model: Model, estimate: Estimate) -> None:
         """Make a preview here and its JPEG in the pool."""
         try:
-            shown = self.model.previewer.show(estimate())
+            shown = model.previewer.show(estimate())
         except RuntimeError:
             log.warning("job=%s could not be previewed", ticket.job_id, exc_info=True)
             return
@@ -146,44 +188,63 @@ class Worker:
         """Start the jobs that came, waiting for one if there is nothing else to do."""
         until = self.clock() + TAKE_IN_S
         while self.hub.is_idle or (self.clock() < until and not inbox.empty()):
-            ticket = inbox.get()
+            try:
+                ticket = inbox.get(timeout=FETCH_POLL_S if self._line else None)
+            except queue.Empty:
+                return True
             if ticket is None:
                 return False
             self.start(ticket)
         return True
 
-    def _route_twins(self, parts: dict[str, nn.Module]) -> None:
-        tile = SimpleNamespace(components=parts)
-        route_pipeline(self.hub, tile, f"{self._prefix}tile")
+    def _route(self, model: Model) -> None:
+        name = model.card.name
 
-    def _route_control(self, name: str, net: nn.Module) -> None:
-        control = SimpleNamespace(components={"controlnet": net})
-        route_pipeline(self.hub, control, f"{self._prefix}control/{name}")
+        def route_twins(parts: dict[str, nn.Module]) -> None:
+            route_pipeline(self.hub, SimpleNamespace(components=parts), f"{name}/tile")
+
+        def route_control(control: str, net: nn.Module) -> None:
+            parts = SimpleNamespace(components={"controlnet": net})
+            route_pipeline(self.hub, parts, f"{name}/control/{control}")
+
+        route_pipeline(self.hub, model.text_to_image, name)
+        model.twins.on_made = route_twins
+        model.controls.on_made = route_control
+        model.adapters.is_delegated = True
+
+    def _unroute(self, model: Model) -> None:
+        self.hub.unroute(f"{model.card.name}/")
+        self._free(model)
+
+    def _free(self, model: Model) -> None:
+        model.twins.on_made = None
+        model.controls.on_made = None
+        model.adapters.is_delegated = False
 
     def _activate(self, site_name: str, state: Any) -> None:
-        self.model.adapters.activate(site_name.removeprefix(self._prefix), state)
+        name, _, part = site_name.partition("/")
+        self.library.opened[name].adapters.activate(part, state)
 
-    def _states(self, request: Request) -> dict[str, Hashable]:
+    def _bring(self, site_name: str, module: nn.Module) -> None:
+        offload = self.library.opened[site_name.partition("/")[0]].offload
+        if offload is not None:
+            offload.bring(module)
+
+    def _states(self, request: Request, model: Model) -> dict[str, Hashable]:
         # An unknown LoRA gets its sentence from the painting.
         with contextlib.suppress(PaintError):
-            states = self.model.adapters.states(request)
-            return {f"{self._prefix}{part}": state for part, state in states.items()}
+            states = model.adapters.states(request)
+            return {f"{model.card.name}/{part}": state for part, state in states.items()}
         return {}
-
-    def _check(self, request: Request) -> None:
-        if request.model != self.model.card.name:
-            raise PaintError(
-                f"There is no model {request.model} here; this is painted with "
-                f"{self.model.card.name}."
-            )
 
     def _learn(self, request: Request, seconds: float) -> None:
         """Remember how fast this machine is and what fits into its memory."""
         now = seconds / cost(request)
         before = self.seconds_per_cost
         self.seconds_per_cost = now if before is None else 0.7 * before + 0.3 * now
-        if self._largest is None or _area(request) > _area(self._largest):
-            self._largest = request
+        largest = self._largest.get(request.model)
+        if largest is None or _area(request) > _area(largest):
+            self._largest[request.model] = request
 
     def _explain(self, request: Request, error: Exception) -> str:
         if not is_out_of_memory(error):
@@ -191,8 +252,9 @@ class Worker:
             return f"This could not be painted ({type(error).__name__}: {first})."
         free_cache()
         width, height, verb = request.width // 2 // 8 * 8, request.height // 2 // 8 * 8, "may"
-        if self._largest is not None and _area(self._largest) < _area(request):
-            width, height, verb = self._largest.width, self._largest.height, "does"
+        largest = self._largest.get(request.model)
+        if largest is not None and _area(largest) < _area(request):
+            width, height, verb = largest.width, largest.height, "does"
         return (
             f"Pictures of {request.width}x{request.height} do not fit into this machine's memory; "
             f"{max(width, 8)}x{max(height, 8)} {verb}."
@@ -202,8 +264,9 @@ class Worker:
 class JobSteps:
     """One job's steps: cancels, counts, and previews now and then."""
 
-    def __init__(self, worker: Worker, ticket: Ticket) -> None:
+    def __init__(self, worker: Worker, ticket: Ticket, model: Model) -> None:
         self._worker = worker
+        self._model = model
         self._ticket = ticket
         self._steps = ticket.request.num_inference_steps
         self._told = 0
@@ -220,7 +283,7 @@ class JobSteps:
         now = self._worker.clock()
         if step < self._steps and now - self._previewed_at >= self._worker.preview_interval_s:
             self._previewed_at = now
-            self._worker.preview(self._ticket, estimate)
+            self._worker.preview(self._ticket, self._model, estimate)
 
 
 def encode_png(picture: torch.Tensor) -> bytes:

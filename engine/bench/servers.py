@@ -20,6 +20,7 @@ import torch
 from engine.bench.load import Task
 from engine.engine import ROOM
 from engine.events import Cancelled, Event, Failed, Progress
+from engine.library import Library
 from engine.models import Model
 from engine.pictures import Scene, open_scene
 from engine.pipelines import call_arguments
@@ -203,7 +204,7 @@ class Easel:
     ) -> None:
         self.clock = clock
         self._per_painter = per_painter
-        self.worker = Worker(model, _Catcher(self._keep), exact=exact, clock=clock)
+        self.worker = Worker(Library.holding(model), _Catcher(self._keep), exact=exact, clock=clock)
         self.tickets: dict[Task, Ticket] = {}
         self._tasks: dict[Ticket, Task] = {}
         self._waiting: list[Task] = []

@@ -79,3 +79,14 @@ def test_what_concerns_painting_reaches_the_engine(monkeypatch):
 
     assert options.exact
     assert (options.loras, options.controls) == (Path("my/loras"), Path("my/controls"))
+
+
+def test_models_are_names_with_places(monkeypatch):
+    """`MODELS` gives each model its name; what is no pair is refused with how to write it."""
+    monkeypatch.setenv("MODELS", "XL=stabilityai/sdxl-turbo, mine=/models/a=b.safetensors")
+    options = settings.engine_options(settings.load())
+    assert options.models == (("xl", "stabilityai/sdxl-turbo"), ("mine", "/models/a=b.safetensors"))
+
+    monkeypatch.setenv("MODELS", "stabilityai/sdxl-turbo")
+    with pytest.raises(OperatorError, match="should be written name=id-or-path"):
+        settings.load()
