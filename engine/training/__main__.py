@@ -11,6 +11,7 @@ from torch.multiprocessing.spawn import spawn
 
 from engine.training.presets import PRESETS, Preset
 from engine.training.trainer import Plan
+from engine.training.world import all_things
 
 app = typer.Typer(no_args_is_help=True, help=__doc__)
 
@@ -18,6 +19,10 @@ PackOption = Annotated[Path, typer.Option("--pack", help="sprite pack, without s
 WorkOption = Annotated[Path, typer.Option("--work", help="checkpoints and the bank")]
 MinutesOption = Annotated[float, typer.Option("--minutes", help="planned time of training")]
 ResumeOption = Annotated[bool, typer.Option("--resume", help="go on from the checkpoint")]
+StartOption = Annotated[
+    Path | None,
+    typer.Option("--from", help="model folder to start from, unless a checkpoint is resumed"),
+]
 PresetOption = Annotated[str, typer.Option("--preset", help="size and world")]
 ThreadsOption = Annotated[int, typer.Option("--threads", help="threads of torch")]
 
@@ -51,12 +56,19 @@ def data(
         "data/packages"
     ),
     side: Annotated[int, typer.Option("--side", help="pixels of a sprite")] = 128,
+    arts: Annotated[
+        str, typer.Option("--arts", help="drawn sets, with commas; all by default")
+    ] = "",
+    preset: Annotated[
+        str, typer.Option("--preset", help="only this stage's things; all by default")
+    ] = "",
 ) -> None:
     """Build the sprite pack from registry packages (needs npm and the extra [train])."""
-    from engine.training.collect import build_pack  # why: resvg-py comes with the extra only
+    from engine.training.collect import ARTS, build_pack  # why: resvg-py comes with the extra only
 
     _start(1)
-    build_pack(cache, out, side)
+    things = _preset(preset).world.things if preset else tuple(all_things())
+    build_pack(cache, out, side, things, tuple(filter(None, arts.split(","))) or ARTS)
 
 
 @app.command()
@@ -66,13 +78,14 @@ def autoencoder(
     work: WorkOption = DEFAULT_WORK,
     minutes: MinutesOption = 35,
     resume: ResumeOption = False,
+    start: StartOption = None,
     threads: ThreadsOption = 1,
 ) -> None:
     """Train the autoencoder."""
     from engine.training.autoencoder import train_autoencoder
 
     _start(threads)
-    plan = Plan(work / "autoencoder", minutes, resume)
+    plan = Plan(work / "autoencoder", minutes, resume, start)
     train_autoencoder(_preset(preset), pack, plan, use_bf16=_has_bf16())
 
 
@@ -83,14 +96,31 @@ def text(
     work: WorkOption = DEFAULT_WORK,
     minutes: MinutesOption = 15,
     resume: ResumeOption = False,
+    start: StartOption = None,
     threads: ThreadsOption = 1,
 ) -> None:
     """Train the tokenizer and the text encoder."""
     from engine.training.text import train_text
 
     _start(threads)
-    plan = Plan(work / "text", minutes, resume)
+    plan = Plan(work / "text", minutes, resume, start)
     train_text(_preset(preset), pack, plan, use_bf16=_has_bf16())
+
+
+@app.command()
+def chinese(
+    preset: PresetOption = "stage-a",
+    work: WorkOption = DEFAULT_WORK,
+    minutes: MinutesOption = 15,
+    resume: ResumeOption = False,
+    start: StartOption = None,
+    threads: ThreadsOption = 1,
+) -> None:
+    """Teach a trained text encoder Chinese."""
+    from engine.training.bilingual import train_bilingual
+
+    _start(threads)
+    train_bilingual(_preset(preset), Plan(work / "text", minutes, resume, start))
 
 
 @app.command()
@@ -99,24 +129,35 @@ def bank(
     pack: PackOption = DEFAULT_PACK,
     work: WorkOption = DEFAULT_WORK,
     threads: ThreadsOption = 1,
+    start: StartOption = None,
+    scenes: Annotated[int, typer.Option("--scenes", help="how many; 0: as the preset says")] = 0,
 ) -> None:
     """Compose, encode and caption the scenes the denoiser learns from."""
     from engine.training.bank import write_bank
-    from engine.training.export import load_autoencoder, load_text
+    from engine.training.export import load_autoencoder
 
     _start(threads)
     chosen = _preset(preset)
-    tokenizer, encoder = load_text(chosen, work / "text")
-    write_bank(
-        chosen,
-        pack,
-        work / "bank",
-        load_autoencoder(chosen, work / "autoencoder"),
-        encoder,
-        tokenizer,
-        scenes=chosen.bank_scenes,
-        use_bf16=_has_bf16(),
-    )
+    encoder = load_autoencoder(chosen, work / "autoencoder", start)
+    count = scenes or chosen.bank_scenes
+    write_bank(chosen, pack, work / "bank", encoder, scenes=count, use_bf16=_has_bf16())
+
+
+@app.command()
+def words(
+    preset: PresetOption = "stage-a",
+    work: WorkOption = DEFAULT_WORK,
+    threads: ThreadsOption = 1,
+    start: StartOption = None,
+) -> None:
+    """Encode the captions of the bank with the newest text encoder."""
+    from engine.training.bank import write_words
+    from engine.training.export import load_text
+
+    _start(threads)
+    chosen = _preset(preset)
+    tokenizer, encoder = load_text(chosen, work / "text", start)
+    write_words(work / "bank", encoder, tokenizer, chosen.text.context)
 
 
 def _denoise(rank: int, preset: str, work: Path, plan: Plan, workers: int, threads: int) -> None:
@@ -138,18 +179,58 @@ def denoiser(
     work: WorkOption = DEFAULT_WORK,
     minutes: MinutesOption = 90,
     resume: ResumeOption = False,
+    start: StartOption = None,
+    rate: Annotated[float, typer.Option("--rate", help="share of the learning rate")] = 1.0,
     threads: ThreadsOption = 1,
     workers: Annotated[int, typer.Option("--workers", help="processes that train together")] = 1,
 ) -> None:
     """Train the denoiser on the bank."""
     _meeting(work).unlink(missing_ok=True)
-    plan = Plan(work / "denoiser", minutes, resume)
+    plan = Plan(work / "denoiser", minutes, resume, start, rate)
     arguments = (preset, work, plan, workers, threads)
     if workers == 1:
         _denoise(0, *arguments)
     else:
         # why: torch leaves spawn untyped
         spawn(_denoise, arguments, nprocs=workers)  # type: ignore[no-untyped-call]
+
+
+@app.command()
+def upscaler(
+    preset: PresetOption = "stage-a",
+    pack: Annotated[
+        Path, typer.Option("--pack", help="sprite pack of 384 px (data --side 384)")
+    ] = Path("data/pack_384"),
+    work: WorkOption = DEFAULT_WORK,
+    minutes: MinutesOption = 25,
+    resume: ResumeOption = False,
+    start: StartOption = None,
+    threads: ThreadsOption = 1,
+) -> None:
+    """Train the upscaler."""
+    from engine.training.export import load_autoencoder
+    from engine.training.upscale import train_upscaler
+
+    _start(threads)
+    chosen = _preset(preset)
+    autoencoder = load_autoencoder(chosen, work / "autoencoder", start)
+    plan = Plan(work / "upscaler", minutes, resume)
+    train_upscaler(chosen, pack, plan, autoencoder)
+
+
+@app.command()
+def vocabulary(
+    preset: PresetOption = "stage-a",
+    pack: PackOption = DEFAULT_PACK,
+    out: Annotated[Path, typer.Option("--out", help="the file to write")] = Path(
+        "engine/embedded/words.json"
+    ),
+    chinese: Annotated[bool, typer.Option(help="whether the text encoder was taught it")] = True,
+) -> None:
+    """Write the words the model knows, and what is near them."""
+    from engine.training.words import write_words
+
+    write_words(_preset(preset).world, pack, out, speaks_chinese=chinese)
 
 
 @app.command()

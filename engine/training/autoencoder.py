@@ -12,6 +12,7 @@ from diffusers import AutoencoderTiny
 from torch import Tensor
 from torch.nn import functional
 
+from engine.training.checkpoint import start_from
 from engine.training.meter import Progress
 from engine.training.muon import make_optimizers
 from engine.training.presets import AutoencoderSize, Preset
@@ -88,6 +89,7 @@ def train_autoencoder(
     world = preset.world
     renderer = SceneRenderer(read_pack(pack, world.things, world.arts), preset.square)
     autoencoder = make_autoencoder(preset.autoencoder).to(memory_format=torch.channels_last)
+    start_from(plan.start, "vae", autoencoder)
     trainer = Trainer(
         plan,
         {"autoencoder": autoencoder},

@@ -1,8 +1,8 @@
 """The bank: scenes composed, encoded and captioned once, so that the denoiser never waits.
 
-A shard is one safetensors file, its pictures of one shape: latents fp16 [N,C,h,w] of unit
-variance, words fp16 [N,T,W] from the frozen text encoder. Shards may be added while a training
-runs.
+A shard is of one shape: latents fp16 [N,C,h,w] of unit variance with their captions, and, once a
+text encoder is there, words fp16 [N,T,W] from it in a file of their own. So the scenes can be
+composed while the text encoder still learns. Shards may be added while a training runs.
 """
 
 import logging
@@ -16,9 +16,9 @@ from torch import Tensor
 from transformers import CLIPTextModel, CLIPTokenizer
 
 from engine.training.autoencoder import encode
-from engine.training.backgrounds import Size
+from engine.training.canvas import Size
 from engine.training.captions import Captioner
-from engine.training.checkpoint import replace_file
+from engine.training.checkpoint import read_numbers, replace_file, write_numbers
 from engine.training.presets import Preset
 from engine.training.scenes import SceneRenderer
 from engine.training.sprites import read_pack
@@ -43,8 +43,6 @@ def write_bank(
     pack: Path,
     folder: Path,
     autoencoder: AutoencoderTiny,
-    text_encoder: CLIPTextModel,
-    tokenizer: CLIPTokenizer,
     *,
     scenes: int,
     use_bf16: bool = False,
@@ -54,21 +52,16 @@ def write_bank(
     folder.mkdir(parents=True, exist_ok=True)
     world = preset.world
     sprites = read_pack(pack, world.things, world.arts)
-
-    def embed(captions: list[str]) -> Tensor:
-        ids = tokenize(tokenizer, captions, preset.text.context)
-        words: Tensor = text_encoder(ids).last_hidden_state
-        return words.half()
-
     for shard in range((scenes + SHARD_SCENES - 1) // SHARD_SCENES):
         path = folder / f"shard-{shard:03d}.safetensors"
         if path.exists():
             continue
         renderer = SceneRenderer(sprites, shape_of(preset, shard))
         rng = random.Random(seed * 1000 + shard)
-        captioner = Captioner(rng)
+        captioner = Captioner(rng, world.chinese_share)
         generator = torch.Generator().manual_seed(seed * 1000 + shard)
-        latents, words = [], []
+        latents: list[Tensor] = []
+        captions: list[str] = []
         size = min(SHARD_SCENES, scenes - shard * SHARD_SCENES)
         for start in range(0, size, BATCH):
             drawn = [world.draw_scene(rng) for _ in range(min(BATCH, size - start))]
@@ -76,10 +69,31 @@ def write_bank(
             with torch.autocast("cpu", dtype=torch.bfloat16, enabled=use_bf16):
                 codes = encode(autoencoder, pictures).float()
             latents.append((codes * autoencoder.config.scaling_factor).half())
-            words.append(embed([captioner.write(scene) for scene in drawn]))
-        tensors = {"latents": latents, "words": words, "nothing": [embed([""])]}
-        replace_file(path, {name: torch.cat(parts) for name, parts in tensors.items()})
+            captions += [captioner.write(scene) for scene in drawn]
+        write_numbers(path.with_suffix(".json"), {"captions": captions})
+        replace_file(path, {"latents": torch.cat(latents)})
         log.info("bank shard=%d scenes=%d", shard, shard * SHARD_SCENES + size)
+
+
+@torch.no_grad()
+def write_words(
+    folder: Path, text_encoder: CLIPTextModel, tokenizer: CLIPTokenizer, context: int
+) -> None:
+    """Encode the captions of every shard that has no words yet."""
+
+    def embed(captions: list[str]) -> Tensor:
+        words: Tensor = text_encoder(tokenize(tokenizer, captions, context)).last_hidden_state
+        return words.half()
+
+    for path in sorted(folder.glob("shard-*.safetensors")):
+        words_path = path.with_name(path.name.replace("shard", "words"))
+        if words_path.exists():
+            continue
+        captions = read_numbers(path.with_suffix(".json"))["captions"]
+        batches = [captions[start : start + BATCH] for start in range(0, len(captions), BATCH)]
+        words = torch.cat([embed(batch) for batch in batches])
+        replace_file(words_path, {"words": words, "nothing": embed([""])})
+        log.info("words of %s", path.name)
 
 
 class Bank:
@@ -91,14 +105,15 @@ class Bank:
         self.shapes: dict[torch.Size, list[dict[str, Tensor]]] = {}
         self.take_new_shards()
         if not self.shapes:
-            raise ValueError(f"the bank {folder} is empty: run the bank command first")
+            raise ValueError(f"the bank {folder} is empty: run the bank and words commands first")
 
     def take_new_shards(self) -> None:
         """Load what has been written since."""
-        for path in sorted(self.folder.glob("shard-*.safetensors")):
+        for path in sorted(self.folder.glob("words-*.safetensors")):
             if path.name not in self.names:
                 self.names.add(path.name)
-                shard = load_file(path)
+                scenes = path.with_name(path.name.replace("words", "shard"))
+                shard = load_file(scenes) | load_file(path)
                 self.shapes.setdefault(shard["latents"].shape[2:], []).append(shard)
 
     def _draw_shape(self) -> list[dict[str, Tensor]]:

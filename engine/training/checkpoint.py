@@ -71,6 +71,22 @@ def load_weights(folder: Path, name: str, module: nn.Module) -> None:
     module.load_state_dict(load_file(folder / f"{name}.safetensors"))
 
 
+def start_from(folder: Path | None, part: str, module: nn.Module) -> None:
+    """Fill a module from the exported weights of a model folder, so that training goes on there.
+
+    Optimizer state is not exported: it starts anew, the weights do not.
+    """
+    if folder is None:
+        return
+    path = next((folder / part).glob("*.safetensors"), None)
+    if path is None:
+        raise ValueError(f"{folder} has no weights of the {part} to start from")
+    try:
+        module.load_state_dict({name: t.float() for name, t in load_file(path).items()})
+    except RuntimeError as error:
+        raise ValueError(f"{path} does not fit the preset: {error}") from error
+
+
 def load_checkpoint(
     folder: Path, modules: Mapping[str, nn.Module], optimizers: Sequence[Optimizer]
 ) -> dict[str, Any]:

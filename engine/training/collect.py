@@ -11,7 +11,7 @@ import re
 import subprocess
 import tarfile
 import unicodedata
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -36,10 +36,11 @@ VECTOR_ARTS = (
     "fxemoji",
     "streamline-emojis",
 )
+ARTS = (*VECTOR_ARTS, "fluent-3d")
 # This set names its icons as its flat sister does, but lists no code points.
 CODES_FROM = {"fluent-emoji": "fluent-emoji-flat"}
 
-RENDER_SIDE = 256  # pixels, before the drawing is cut out
+RENDER_SIDE = 256  # pixels, before the drawing is cut out; more where larger sprites are wanted
 VISIBLE = 8  # alpha (0..255) above which a pixel belongs to the drawing
 WEBP_QUALITY = 90
 
@@ -87,7 +88,7 @@ class IconSet:
         self.names = {plain_code(code): name for code, name in chars.items()}
         self.labels = labels
 
-    def find_svg(self, code: str) -> str | None:
+    def find_svg(self, code: str, side: int = RENDER_SIDE) -> str | None:
         """The drawing of a code point, by the set's own table, its label or its Unicode name."""
         icons = self.set["icons"]
         names = (self.names.get(code, ""), slug(self.labels.get(code, "")), unicode_name(code))
@@ -100,7 +101,7 @@ class IconSet:
         box = f"{icon.get('left', 0)} {icon.get('top', 0)} {width} {height}"
         return (
             '<svg xmlns="http://www.w3.org/2000/svg" xmlns:xlink="http://www.w3.org/1999/xlink" '
-            f'viewBox="{box}" width="{RENDER_SIDE}" height="{RENDER_SIDE * height / width:.0f}" '
+            f'viewBox="{box}" width="{side}" height="{side * height / width:.0f}" '
             f'color="#333">{icon["body"]}</svg>'
         )
 
@@ -124,17 +125,21 @@ def cut_out(picture: Image.Image, side: int) -> Image.Image | None:
     return drawing.resize(size, Image.Resampling.LANCZOS)
 
 
+def find_renders(folder: Path) -> dict[str, Path]:
+    """The files of the 3D set by code point."""
+    return {plain_code(path.stem): path for path in folder.glob("*.webp")}
+
+
 def _drawings(
-    cache: Path, code: str, sets: dict[str, IconSet]
+    code: str, sets: dict[str, IconSet], renders: dict[str, Path], side: int
 ) -> Iterator[tuple[str, Image.Image]]:
     """All drawings of one code point with the set that drew it."""
     for art, icons in sets.items():
-        svg = icons.find_svg(code)
+        svg = icons.find_svg(code, side)
         if svg:
             yield art, render_svg(svg)
-    file = fetch_package(FLUENT_3D, cache) / "assets" / f"{code.lower()}.webp"
-    if file.exists():
-        yield "fluent-3d", Image.open(file).convert("RGBA")
+    if code in renders:
+        yield "fluent-3d", Image.open(renders[code]).convert("RGBA")
 
 
 def read_labels(cache: Path) -> dict[str, str]:
@@ -143,17 +148,23 @@ def read_labels(cache: Path) -> dict[str, str]:
     return {plain_code(entry["hexcode"]): entry["label"] for entry in entries}
 
 
-def build_pack(cache: Path, out: Path, side: int) -> int:
+def build_pack(
+    cache: Path, out: Path, side: int, things: Sequence[str], arts: Sequence[str] = ARTS
+) -> int:
     """Write OUT.bin and OUT.json; the number of sprites."""
     labels = read_labels(cache)
     folder = fetch_package(ICONIFY, cache) / "json"
-    sets = {art: IconSet(folder, art, labels) for art in VECTOR_ARTS}
+    sets = {art: IconSet(folder, art, labels) for art in VECTOR_ARTS if art in arts}
+    renders = {}
+    if "fluent-3d" in arts:
+        renders = find_renders(fetch_package(FLUENT_3D, cache) / "assets")
+    render_side = max(RENDER_SIDE, round(side * 1.2))
     index: list[list[Any]] = []
     out.parent.mkdir(parents=True, exist_ok=True)
     with out.with_suffix(".bin").open("wb") as pictures:
-        for thing in track(list(all_things().values()), "drawing"):
+        for thing in track([all_things()[name] for name in things], "drawing"):
             for code, colour in thing.codes:
-                for art, picture in _drawings(cache, code, sets):
+                for art, picture in _drawings(code, sets, renders, render_side):
                     sprite = cut_out(picture, side)
                     if sprite is None:
                         continue

@@ -13,7 +13,7 @@ from diffusers.models.attention_processor import AttnProcessor
 from torch import Tensor
 
 from engine.training.bank import Bank
-from engine.training.checkpoint import load_weights
+from engine.training.checkpoint import load_weights, start_from
 from engine.training.meter import Progress
 from engine.training.muon import make_optimizers
 from engine.training.presets import DenoiserSize, Preset
@@ -115,6 +115,7 @@ def train_denoiser(
     bank = Bank(bank_folder)
     shape = (preset.autoencoder.latent_channels, preset.side // 8, preset.text.width)
     denoiser = make_denoiser(preset.denoiser, *shape).to(memory_format=torch.channels_last)
+    start_from(plan.start, "unet", denoiser)
     if not torch.cuda.is_available():
         # On a CPU the fused attention's way back takes three times as long as the plain one's.
         denoiser.set_attn_processor(AttnProcessor())

@@ -16,7 +16,7 @@ from PIL import Image
 from torch import Tensor
 
 from engine.training.autoencoder import decode, encode, psnr_db
-from engine.training.captions import PLACE_PHRASES, with_article
+from engine.training.captions import with_article
 from engine.training.checkpoint import load_weights
 from engine.training.evaluator import (
     JUDGED,
@@ -33,6 +33,7 @@ from engine.training.export import (
     load_pipeline,
     load_text,
 )
+from engine.training.phrases import PLACE_PHRASES
 from engine.training.presets import Preset
 from engine.training.scenes import SceneRenderer
 from engine.training.sprites import read_pack

@@ -19,7 +19,7 @@ from diffusers import (
 from transformers import CLIPTextModel, CLIPTokenizer
 
 from engine.training.autoencoder import make_autoencoder
-from engine.training.checkpoint import load_weights, read_numbers, write_numbers
+from engine.training.checkpoint import load_weights, read_numbers, start_from, write_numbers
 from engine.training.denoiser import SCHEDULE, load_denoiser
 from engine.training.presets import Preset
 from engine.training.text import make_text_encoder
@@ -30,20 +30,30 @@ DEFAULT_STEPS = 20
 DEFAULT_GUIDANCE = 4.0
 
 
-def load_autoencoder(preset: Preset, folder: Path) -> AutoencoderTiny:
-    """The autoencoder of a checkpoint, with the scaling factor measured for it."""
+def load_autoencoder(preset: Preset, folder: Path, start: Path | None = None) -> AutoencoderTiny:
+    """The autoencoder of a checkpoint, or of a model folder where none was trained since."""
     autoencoder = make_autoencoder(preset.autoencoder)
-    load_weights(folder, "autoencoder", autoencoder)
+    if start and not folder.exists():
+        start_from(start, "vae", autoencoder)
+    else:
+        load_weights(folder, "autoencoder", autoencoder)
     factor = read_numbers(folder / "scaling.json").get("scaling_factor", 1.0)
     autoencoder.register_to_config(scaling_factor=factor)
     return autoencoder.eval()
 
 
-def load_text(preset: Preset, folder: Path) -> tuple[CLIPTokenizer, CLIPTextModel]:
-    """Tokenizer and text encoder of a checkpoint."""
-    tokenizer = load_tokenizer(folder / "tokenizer")
+def load_text(
+    preset: Preset, folder: Path, start: Path | None = None
+) -> tuple[CLIPTokenizer, CLIPTextModel]:
+    """Tokenizer and text encoder of a checkpoint, or of a model folder where there is none."""
+    is_trained = (folder / "text_encoder.safetensors").exists()
+    home = start if start and not is_trained else folder
+    tokenizer = load_tokenizer(home / "tokenizer")
     encoder = make_text_encoder(preset.text, tokenizer)
-    load_weights(folder, "text_encoder", encoder)
+    if home is start:
+        start_from(start, "text_encoder", encoder)
+    else:
+        load_weights(folder, "text_encoder", encoder)
     return tokenizer, encoder.eval()
 
 

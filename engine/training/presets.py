@@ -1,10 +1,12 @@
 """Stage A and stage B in numbers: the world they show and the sizes of the networks."""
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
-from engine.training.backgrounds import PLACES, Size
+from engine.training.backgrounds import PLACES
+from engine.training.canvas import Size
 from engine.training.colours import COLOURS
+from engine.training.styles import STYLES
 from engine.training.world import World, all_things
 
 STAGE_A_THINGS = """
@@ -90,6 +92,37 @@ STAGE_A = Preset(
 )
 
 
+STAGE_B1_THINGS = """
+    woman, man, girl, boy, baby, couple, sisters, astronaut, cook, princess, santa claus, superhero,
+    mermaid, bird, deer, giraffe, dinosaur, seashell, coffee, bread, umbrella on ground, volleyball,
+    christmas tree, cloud
+"""
+
+
+def stage_b1() -> Preset:
+    """Stage A and what a newcomer asks for next: people, more places, styles.
+
+    Captions are in English: the text encoder, taught by `chinese`, says the same in Chinese.
+    """
+    new = _words(STAGE_B1_THINGS)
+    world = World(
+        things=STAGE_A.world.things + new,
+        favoured=new,
+        colours=tuple(COLOURS),
+        places=(
+            *STAGE_A.world.places,
+            *_words("ocean, mountains, sunlit forest, clouds, city at night, room, rain, garden"),
+        ),
+        arts=STAGE_A.world.arts,
+        styles=_words(
+            "watercolor, pencil sketch, pixel art, neon, black and white, abstract, cubist"
+        ),
+        empty_share=0.06,
+        styled_share=0.2,
+    )
+    return replace(STAGE_A, name="stage-b1", world=world, bank_scenes=40_960)
+
+
 def stage_b() -> Preset:
     """Everything there are labels and painters for, at 256 pixels; grown from stage A."""
     world = World(
@@ -97,10 +130,23 @@ def stage_b() -> Preset:
         colours=tuple(COLOURS),
         places=tuple(PLACES),
         arts=("fluent-3d", "fluent-emoji", "fluent-emoji-flat", "noto", "twemoji"),
+        styles=tuple(STYLES),
         several_share=0.1,
+        most=4,
         pair_share=0.15,
+        triple_share=0.05,
+        many_share=0.05,
+        empty_share=0.04,
+        related_share=0.6,
+        sized_share=0.1,
+        styled_share=0.25,
+        chinese_share=0.3,
     )
     return Preset(name="stage-b", world=world, side=256, bank_scenes=100_000)
 
 
-PRESETS: dict[str, Callable[[], Preset]] = {"stage-a": lambda: STAGE_A, "stage-b": stage_b}
+PRESETS: dict[str, Callable[[], Preset]] = {
+    "stage-a": lambda: STAGE_A,
+    "stage-b1": stage_b1,
+    "stage-b": stage_b,
+}

@@ -8,9 +8,12 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from engine.training.backgrounds import Size, paint_place
+from engine.training.backgrounds import paint_place
+from engine.training.canvas import Size
 from engine.training.colours import repaint
+from engine.training.layout import place_items
 from engine.training.sprites import SpritePack
+from engine.training.styles import STYLES
 from engine.training.world import Item, Scene
 
 SHADOW = 0.25  # how much darker the ground is under a thing
@@ -23,7 +26,7 @@ class SceneRenderer:
 
     def __init__(self, pack: SpritePack, size: Size, device: str = "cpu") -> None:
         self.sprites = pack.pixels.to(device)
-        self.rows = pack.rows
+        self.pack = pack
         self.width, self.height = size
         self.short = min(size)
         self.device = torch.device(device)
@@ -39,6 +42,9 @@ class SceneRenderer:
             spots = torch.tensor([positions[row][layer][1] for row in rows], device=self.device)
             arts = [scenes[row].art for row in rows]
             pictures[rows] = self._paste(pictures[rows], items, arts, spots)
+        for style in {scene.style for scene in scenes if scene.style}:
+            rows = [row for row, scene in enumerate(scenes) if scene.style == style]
+            pictures[rows] = STYLES[style](pictures[rows].clamp(0, 1), generator)
         return pictures.clamp(0, 1)
 
     def _paint_places(self, scenes: Sequence[Scene], generator: torch.Generator) -> Tensor:
@@ -55,41 +61,24 @@ class SceneRenderer:
     def _arrange(
         self, scene: Scene, generator: torch.Generator
     ) -> list[tuple[Item, tuple[float, float, float, float]]]:
-        """Each item with its centre x and y (0..1), side (in shorter sides) and tilt (radians)."""
+        """Each item with its centre x and y (0..1), side (in shorter sides) and tilt (radians).
+
+        Later items lie over earlier ones.
+        """
 
         def chance(low: float, high: float) -> float:
             share = torch.rand((), generator=generator, device=generator.device).item()
             return low + share * (high - low)
 
         items = list(scene.items) * scene.count
-        if len(items) == 1:
-            spot = (chance(0.44, 0.56), chance(0.5, 0.58), chance(0.64, 0.82))
-            return [(items[0], (*spot, chance(-TILT_RAD, TILT_RAD)))]
-        side = chance(0.42, 0.48)
-        return [
-            (
-                item,
-                (
-                    (place + 0.5) / len(items) + chance(-0.02, 0.02),
-                    chance(0.52, 0.62),
-                    side,
-                    chance(-TILT_RAD, TILT_RAD),
-                ),
-            )
-            for place, item in enumerate(items)
-        ]
-
-    def _row(self, thing: str, art: str) -> int:
-        """The sprite of a thing; where its art set never drew it, another set lends its own."""
-        if (thing, art) in self.rows:
-            return self.rows[thing, art]
-        return next(row for (name, _), row in self.rows.items() if name == thing)
+        spots = place_items(items, scene, chance)
+        return [(item, (*spot, chance(-TILT_RAD, TILT_RAD))) for item, spot in spots]
 
     def _paste(
         self, pictures: Tensor, items: Sequence[Item], arts: Sequence[str], spots: Tensor
     ) -> Tensor:
         """Lay one item with a soft shadow over each picture; spots [B,4] as in ``_arrange``."""
-        rows = [self._row(item.thing, art) for item, art in zip(items, arts, strict=True)]
+        rows = [self.pack.row(item.thing, art) for item, art in zip(items, arts, strict=True)]
         sprites = self.sprites[rows].float() / 255
         sprites = repaint(sprites, [item.colour for item in items])
         sprites = torch.cat([sprites[:, :3] * sprites[:, 3:], sprites[:, 3:]], 1)

@@ -25,6 +25,12 @@ class SpritePack:
     pixels: Tensor
     rows: dict[tuple[str, str], int]
 
+    def row(self, thing: str, art: str) -> int:
+        """The sprite of a thing; where its art set never drew it, another set lends its own."""
+        if (thing, art) in self.rows:
+            return self.rows[thing, art]
+        return next(row for (name, _), row in self.rows.items() if name == thing)
+
 
 def _decode(data: bytes, side: int) -> np.ndarray:
     """One sprite centred on a transparent square, uint8 [side,side,4]."""
@@ -33,6 +39,11 @@ def _decode(data: bytes, side: int) -> np.ndarray:
     square = Image.new("RGBA", (side, side))
     square.paste(picture, ((side - picture.width) // 2, (side - picture.height) // 2))
     return np.asarray(square)
+
+
+def list_things(path: Path) -> set[str]:
+    """The things a pack has a drawing of."""
+    return {entry[0] for entry in json.loads(path.with_suffix(".json").read_text())}
 
 
 def read_pack(
@@ -55,6 +66,6 @@ def read_pack(
         decoded.append(_decode(pictures[offset : offset + length], side))
     missing = sorted(wanted_things - {thing for thing, _ in rows})
     if missing:
-        raise ValueError(f"the sprite pack {path} does not hold: {', '.join(missing)}")
+        raise ValueError(f"the sprite pack {path} does not hold: {', '.join(missing[:9])}")
     pixels = torch.from_numpy(np.stack(decoded)).permute(0, 3, 1, 2).contiguous()
     return SpritePack(pixels, rows)

@@ -5,6 +5,7 @@ its own picture among all and each picture its own caption. The image tower is k
 """
 
 import random
+from dataclasses import replace
 from pathlib import Path
 
 import torch
@@ -13,6 +14,7 @@ from torch.nn import functional
 from transformers import CLIPTextConfig, CLIPTextModel, CLIPTokenizer
 
 from engine.training.captions import Captioner
+from engine.training.checkpoint import start_from
 from engine.training.meter import Progress
 from engine.training.muon import make_optimizers
 from engine.training.presets import Preset, TextSize
@@ -104,7 +106,7 @@ def contrast_loss(similarity: Tensor, same: Tensor) -> Tensor:
 
 def same_meaning(scenes: list[Scene]) -> Tensor:
     """Which scenes of a batch show the same, whatever the art: bool [B,B]."""
-    keys = [(scene.items, scene.count, scene.place, scene.backdrop) for scene in scenes]
+    keys = [replace(scene, art="") for scene in scenes]
     return torch.tensor([[one == other for other in keys] for one in keys])
 
 
@@ -117,12 +119,12 @@ def draw_batch(world: World, rng: random.Random, batch: int) -> list[Scene]:
         other = world.draw_scene(rng)
         if len(scene.items) == 1 and len(other.items) == 1 and len(scenes) < batch:
             keep_items = rng.random() < 0.5
-            near = Scene(
-                scene.items if keep_items else other.items,
-                scene.count,
-                other.place if keep_items else scene.place,
-                other.backdrop if keep_items else scene.backdrop,
-                other.art,
+            near = replace(
+                scene,
+                items=scene.items if keep_items else other.items,
+                place=other.place if keep_items else scene.place,
+                backdrop=other.backdrop if keep_items else scene.backdrop,
+                art=other.art,
             )
             if not has_held_out_pair(near):
                 scenes.append(near)
@@ -143,11 +145,9 @@ def train_text(
     """Train tokenizer (at once), text encoder and image tower; all are kept in the folder."""
     torch.manual_seed(seed)
     world = preset.world
-    folder = plan.folder / "tokenizer"
-    if not (folder / "tokenizer.json").exists():
-        save_tokenizer(train_tokenizer(preset.text), folder)
-    tokenizer = load_tokenizer(folder)
+    tokenizer = open_tokenizer(preset, plan)
     encoder = make_text_encoder(preset.text, tokenizer)
+    start_from(plan.start, "text_encoder", encoder)
     matcher = Matcher(preset.text.width)
     renderer = SceneRenderer(
         read_pack(pack, world.things, world.arts, TOWER_SIDE), (TOWER_SIDE,) * 2
@@ -158,7 +158,7 @@ def train_text(
         make_optimizers([encoder, matcher], lr, muon_lr),
     )
     rng = random.Random(seed + trainer.progress.samples)
-    captioner = Captioner(rng)
+    captioner = Captioner(rng, world.chinese_share)
     generator = torch.Generator().manual_seed(seed + trainer.progress.samples)
 
     def compute_loss() -> tuple[Tensor, int]:
@@ -172,3 +172,12 @@ def train_text(
         return contrast_loss(similarity, same_meaning(scenes)), batch
 
     return trainer.run(compute_loss)
+
+
+def open_tokenizer(preset: Preset, plan: Plan) -> CLIPTokenizer:
+    """The tokenizer of the folder; where there is none yet, that of the start, or a new one."""
+    folder = plan.folder / "tokenizer"
+    if not (folder / "tokenizer.json").exists():
+        there = plan.start and load_tokenizer(plan.start / "tokenizer")
+        save_tokenizer(there or train_tokenizer(preset.text), folder)
+    return load_tokenizer(folder)

@@ -21,11 +21,16 @@ LOSS_STEPS = 50  # the loss shown is a running mean over about so many steps
 
 @dataclass(frozen=True)
 class Plan:
-    """How long to train, where to keep checkpoints, whether to go on from one."""
+    """How long to train, where to keep checkpoints, whether to go on from one.
+
+    ``start`` is a model folder whose weights a training that is not resumed begins with.
+    """
 
     folder: Path
     minutes: float
     resume: bool = False
+    start: Path | None = None
+    rate: float = 1.0  # of the learning rates of a part
     hold: float = 0.5  # of the time at the full learning rate, before it falls to zero
     warmup: int = WARMUP_STEPS
     clip: float = 1.0  # largest length of the gradient
@@ -34,10 +39,13 @@ class Plan:
 
 
 def rate_at(progress: Progress, plan: Plan) -> float:
-    """The share of the full learning rate: warm-up, level stretch, straight line to zero."""
+    """The share of the full learning rate: warm-up, level stretch, straight line to zero.
+
+    On a slow machine the warm-up ends after a fiftieth of the time, however few steps that was.
+    """
     done = min(1.0, progress.seconds / (plan.minutes * 60))
     fall = min(1.0, (1 - done) / (1 - plan.hold))
-    return min(1.0, (progress.steps + 1) / plan.warmup) * fall
+    return min(1.0, max((progress.steps + 1) / plan.warmup, 50 * done)) * fall
 
 
 class Trainer:
@@ -54,7 +62,7 @@ class Trainer:
         self.workers = workers or Workers()
         self.modules = dict(modules)
         self.optimizers = list(optimizers)
-        self.rates = [group["lr"] for each in optimizers for group in each.param_groups]
+        self.rates = [plan.rate * group["lr"] for each in optimizers for group in each.param_groups]
         self.parameters = [
             parameter
             for each in optimizers

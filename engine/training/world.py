@@ -1,10 +1,11 @@
 """What can be painted: things, colours, places, and the scenes made of them.
 
-The split holds out *combinations*: a thing and a colour, or a thing and a place, that never meet
-in training although each of them is seen with others.
+The split holds out *combinations*: a thing and a colour, a place, a style or another thing that
+never meet in training although each of them is seen with others.
 """
 
 import hashlib
+import itertools
 import json
 import random
 from dataclasses import dataclass
@@ -14,6 +15,8 @@ from typing import Literal
 
 THINGS_FILE = Path(__file__).with_name("things.json")
 HELD_OUT_SHARE = 0.1
+SIZES = ("tiny", "huge", "close-up")
+RELATIONS = ("left", "right", "above", "below", "behind", "in front")
 
 Split = Literal["train", "held-out", "all"]
 
@@ -22,11 +25,13 @@ Split = Literal["train", "held-out", "all"]
 class Thing:
     """One thing of Unicode's picture alphabet with its words in English and Chinese.
 
-    ``codes`` are its code points in hexadecimal, each with the colour its drawing has by name.
+    ``codes`` are its code points in hexadecimal, each with the colour its drawing has by name;
+    ``kind`` is Unicode's finer group, such as animal-mammal.
     """
 
     name: str
     group: str
+    kind: str
     codes: tuple[tuple[str, str | None], ...]
     synonyms: tuple[str, ...]
     labels_zh: tuple[str, ...]
@@ -41,6 +46,7 @@ def all_things() -> dict[str, Thing]:
         entry["name"]: Thing(
             entry["name"],
             entry["group"],
+            entry["kind"],
             tuple((code, colour) for code, colour in entry["codes"]),
             tuple(entry["synonyms"]),
             tuple(entry["labels_zh"]),
@@ -60,13 +66,20 @@ class Item:
 
 @dataclass(frozen=True)
 class Scene:
-    """What a picture shows. Without a place it is a plain wall, of ``backdrop`` if given."""
+    """What a picture shows. Without a place it is a plain wall, of ``backdrop`` if given.
+
+    ``relation`` says where the first of two items is seen from the second; ``style`` is a way of
+    painting that lies over the whole picture.
+    """
 
     items: tuple[Item, ...]
     count: int = 1
     place: str | None = None
     backdrop: str | None = None
     art: str = ""
+    size: str | None = None
+    relation: str | None = None
+    style: str | None = None
 
 
 def is_held_out(*combination: str) -> bool:
@@ -76,13 +89,22 @@ def is_held_out(*combination: str) -> bool:
 
 
 def has_held_out_pair(scene: Scene) -> bool:
-    """Whether any thing of the scene meets a colour or place it is not to meet in training."""
+    """Whether a thing of the scene meets what it is not to meet in training.
+
+    That is a colour, a place, a style, or the other one of two things. Among four and more small
+    things the pairs are not looked at: hardly a scene would be left.
+    """
     for item in scene.items:
         if item.colour and is_held_out("colour", item.thing, item.colour):
             return True
         if scene.place and is_held_out("place", item.thing, scene.place):
             return True
-    return False
+        if scene.style and is_held_out("style", item.thing, scene.style):
+            return True
+    names = sorted({item.thing for item in scene.items})
+    return len(names) in (2, 3) and any(
+        is_held_out("pair", *pair) for pair in itertools.combinations(names, 2)
+    )
 
 
 @dataclass(frozen=True)
@@ -93,12 +115,21 @@ class World:
     colours: tuple[str, ...]
     places: tuple[str, ...]
     arts: tuple[str, ...]
+    styles: tuple[str, ...] = ()
+    favoured: tuple[str, ...] = ()  # things that come twice as often, as they are new
     coloured_share: float = 0.5
     place_share: float = 0.6
     backdrop_share: float = 0.4  # of the scenes without a place
     several_share: float = 0.04
+    most: int = 2  # of one thing
     pair_share: float = 0.03
+    triple_share: float = 0.0
+    many_share: float = 0.0  # four to eight small things
     empty_share: float = 0.03  # the place by itself
+    related_share: float = 0.0  # of the pairs: left, right, above, below, behind, in front
+    sized_share: float = 0.0  # of the scenes of one thing: tiny, huge, close-up
+    styled_share: float = 0.0
+    chinese_share: float = 0.0  # of the captions
 
     def draw_scene(self, rng: random.Random, split: Split = "train") -> Scene:
         """A random scene of the split; every pair of a training scene may be trained on."""
@@ -107,17 +138,29 @@ class World:
             if split == "all" or has_held_out_pair(scene) == (split == "held-out"):
                 return scene
 
+    def _draw_names(self, rng: random.Random) -> tuple[int, list[str]]:
+        """How many of which things; no thing for a place by itself."""
+        pool = self.things + self.favoured
+        kinds = {
+            "empty": self.empty_share,
+            "several": self.several_share,
+            "pair": self.pair_share,
+            "triple": self.triple_share,
+            "many": self.many_share,
+        }
+        single = 1 - sum(kinds.values())
+        kind = rng.choices([*kinds, "single"], [*kinds.values(), single])[0]
+        if kind == "empty":
+            return 1, []
+        if kind == "several":
+            return rng.randint(2, self.most), [rng.choice(pool)]
+        sizes = {"single": 1, "pair": 2, "triple": 3, "many": rng.randint(4, 8)}
+        return 1, rng.sample(self.things, sizes[kind]) if sizes[kind] > 1 else [rng.choice(pool)]
+
     def _any_scene(self, rng: random.Random) -> Scene:
-        art = rng.choice(self.arts)
-        kind = rng.random()
-        if kind < self.empty_share:
-            return Scene((), place=rng.choice(self.places), art=art)
-        count, names = 1, [rng.choice(self.things)]
-        if kind < self.empty_share + self.several_share:
-            count = 2
-        elif kind < self.empty_share + self.several_share + self.pair_share:
-            names = rng.sample(self.things, 2)
-        place = rng.choice(self.places) if rng.random() < self.place_share else None
+        count, names = self._draw_names(rng)
+        is_set = rng.random() < self.place_share or not names
+        place = rng.choice(self.places) if is_set else None
         backdrop = None
         if place is None and rng.random() < self.backdrop_share:
             backdrop = rng.choice(self.colours)
@@ -126,4 +169,12 @@ class World:
             Item(name, rng.choice(allowed) if rng.random() < self.coloured_share else None)
             for name in names
         )
-        return Scene(items, count, place, backdrop, art)
+        size = relation = style = None
+        if len(items) * count == 1 and rng.random() < self.sized_share:
+            size = rng.choice(SIZES)
+        if len(items) == 2 and rng.random() < self.related_share:
+            relation = rng.choice(RELATIONS)
+        if self.styles and rng.random() < self.styled_share:
+            style = rng.choice(self.styles)
+        art = rng.choice(self.arts)
+        return Scene(items, count, place, backdrop, art, size, relation, style)

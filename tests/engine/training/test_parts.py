@@ -2,22 +2,25 @@
 
 import json
 import random
+import shutil
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 import torch
 from diffusers import StableDiffusionImg2ImgPipeline, StableDiffusionPipeline
+from safetensors.torch import load_file
 
 from engine.training.autoencoder import moment_loss, psnr_db, train_autoencoder
-from engine.training.bank import Bank, shape_of, write_bank
+from engine.training.bank import Bank, shape_of, write_bank, write_words
+from engine.training.bilingual import train_bilingual
 from engine.training.checkpoint import replace_file
 from engine.training.denoiser import NoiseSchedule, draw_steps, train_denoiser
 from engine.training.export import export_model, load_autoencoder, load_text
 from engine.training.meter import Progress
 from engine.training.muon import orthogonalize
-from engine.training.presets import STAGE_A, Preset
-from engine.training.text import contrast_loss, draw_batch, train_text
+from engine.training.presets import STAGE_A, DenoiserSize, Preset
+from engine.training.text import contrast_loss, draw_batch, tokenize, train_text
 from engine.training.trainer import Plan, rate_at
 from engine.training.world import has_held_out_pair
 
@@ -36,7 +39,8 @@ def work(preset: Preset, pack: Path, tmp_path_factory: pytest.TempPathFactory) -
     tokenizer, encoder = load_text(preset, folder / "text")
     autoencoder = load_autoencoder(preset, folder / "autoencoder")
     bank = folder / "bank"
-    write_bank(preset, pack, bank, autoencoder, encoder, tokenizer, scenes=preset.bank_scenes)
+    write_bank(preset, pack, bank, autoencoder, scenes=preset.bank_scenes)
+    write_words(bank, encoder, tokenizer, preset.text.context)
     train_denoiser(preset, bank, plan_for(folder / "denoiser", 1), batch=2)
     return folder
 
@@ -101,10 +105,83 @@ def test_the_bank_is_not_written_twice(preset: Preset, pack: Path, work: Path) -
     """Shards that exist are kept, so that writing the bank can be resumed."""
     shard = next((work / "bank").glob("shard-*.safetensors"))
     before = shard.stat().st_mtime_ns
-    tokenizer, encoder = load_text(preset, work / "text")
     autoencoder = load_autoencoder(preset, work / "autoencoder")
-    write_bank(preset, pack, work / "bank", autoencoder, encoder, tokenizer, scenes=8)
+    write_bank(preset, pack, work / "bank", autoencoder, scenes=8)
     assert shard.stat().st_mtime_ns == before
+
+
+def test_scenes_without_words_wait(preset: Preset, pack: Path, work: Path, tmp_path: Path) -> None:
+    """Scenes may be composed before there is a text encoder; they count once it has read them."""
+    autoencoder = load_autoencoder(preset, work / "autoencoder")
+    write_bank(preset, pack, tmp_path, autoencoder, scenes=4)
+    with pytest.raises(ValueError, match="empty"):
+        Bank(tmp_path)
+    tokenizer, encoder = load_text(preset, work / "text")
+    write_words(tmp_path, encoder, tokenizer, preset.text.context)
+    latents, words = Bank(tmp_path).draw(2, drop=0)
+    assert latents.shape[0] == words.shape[0] == 2
+
+
+@pytest.fixture(scope="module")
+def exported(preset: Preset, work: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The model folder of the checkpoints."""
+    folder = tmp_path_factory.mktemp("exported") / "embedded"
+    export_model(preset, work, folder)
+    return folder
+
+
+def test_training_goes_on_from_exported_weights(
+    preset: Preset, pack: Path, work: Path, exported: Path, tmp_path: Path
+) -> None:
+    """A part that starts from a model folder begins with its weights, rounded to fp16."""
+
+    def plan(part: str) -> Plan:
+        return replace(plan_for(tmp_path / part, 0), start=exported)
+
+    train_denoiser(preset, work / "bank", plan("denoiser"))
+    train_autoencoder(preset, pack, plan("autoencoder"))
+    train_text(preset, pack, plan("text"))
+    for part, old, new in (
+        ("denoiser", "ema", "denoiser"),
+        ("autoencoder", "autoencoder", "autoencoder"),
+        ("text", "text_encoder", "text_encoder"),
+    ):
+        before = load_file(work / part / f"{old}.safetensors")
+        after = load_file(tmp_path / part / f"{new}.safetensors")
+        assert all(torch.allclose(before[name], after[name], atol=1e-3) for name in before)
+    vocabulary = "tokenizer/vocab.json"
+    assert (tmp_path / "text" / vocabulary).read_text() == (exported / vocabulary).read_text()
+
+
+def test_weights_of_another_size_are_refused(preset: Preset, exported: Path, work: Path,
+                                             tmp_path: Path) -> None:  # fmt: skip
+    """Starting from a model that does not fit the preset says so."""
+    other = replace(preset, denoiser=DenoiserSize(channels=(16, 48), head_width=8))
+    plan = replace(plan_for(tmp_path, 1), start=exported)
+    with pytest.raises(ValueError, match="does not fit the preset"):
+        train_denoiser(other, work / "bank", plan)
+
+
+def test_chinese_is_learnt_and_english_kept(preset: Preset, exported: Path, tmp_path: Path) -> None:
+    """A Chinese caption comes nearer to its English twin; the English one hardly moves."""
+    tokenizer, before = load_text(preset, tmp_path, exported)
+    for parameter in before.parameters():
+        parameter.data *= 5 if parameter.ndim > 1 else 1  # so that words mean something
+    shutil.copytree(exported, tmp_path / "start")
+    replace_file(tmp_path / "start/text_encoder/model.safetensors", before.state_dict())
+
+    def teach(name: str, steps: int) -> float:
+        plan = replace(plan_for(tmp_path / name, steps), start=tmp_path / "start")
+        return train_bilingual(preset, plan, batch=16, lr=0.003, muon_lr=None).loss
+
+    assert teach("b", 100) < 0.93 * teach("a", 1)
+    _, after = load_text(preset, tmp_path / "b")
+    with torch.no_grad():
+        ids, ids_zh = (tokenize(tokenizer, [text], 32) for text in ("a fox", "一只狐狸"))
+        english = before(ids).last_hidden_state[0, 10:]
+        moved = (after(ids).last_hidden_state[0, 10:] - english).norm()
+        apart = (before(ids_zh).last_hidden_state[0, 10:] - english).norm()
+    assert moved < 0.6 * apart
 
 
 def test_every_fourth_shard_is_not_square(preset: Preset) -> None:
@@ -117,10 +194,10 @@ def test_every_fourth_shard_is_not_square(preset: Preset) -> None:
 def test_a_batch_is_of_one_shape(tmp_path: Path) -> None:
     """Scenes of different shapes never meet in a batch, and each shape comes."""
     for name, shape in (("0", (4, 4)), ("1", (3, 6))):
-        tensors = {"latents": torch.zeros(4, 2, *shape), "words": torch.zeros(4, 5, 8)}
-        replace_file(
-            tmp_path / f"shard-{name}.safetensors", {**tensors, "nothing": torch.zeros(1, 5, 8)}
-        )
+        latents = {"latents": torch.zeros(4, 2, *shape)}
+        words = {"words": torch.zeros(4, 5, 8), "nothing": torch.zeros(1, 5, 8)}
+        replace_file(tmp_path / f"shard-{name}.safetensors", latents)
+        replace_file(tmp_path / f"words-{name}.safetensors", words)
     bank = Bank(tmp_path)
     seen = {tuple(bank.draw(3, 0.1)[0].shape) for _ in range(40)}
     assert seen == {(3, 2, 4, 4), (3, 2, 3, 6)}

@@ -1,5 +1,7 @@
 """The compositor and its colours."""
 
+import itertools
+import math
 import random
 from pathlib import Path
 
@@ -8,9 +10,11 @@ import torch
 
 from engine.training.backgrounds import PLACES, paint_place
 from engine.training.colours import COLOURS, hsv_to_rgb, repaint, rgb_to_hsv
+from engine.training.layout import place_items
 from engine.training.presets import Preset
 from engine.training.scenes import SceneRenderer
 from engine.training.sprites import read_pack
+from engine.training.styles import STYLES
 from engine.training.world import Item, Scene
 
 
@@ -66,6 +70,67 @@ def test_every_place_is_painted(place: str | None) -> None:
     assert pictures.shape == (2, 3, 24, 32)
     assert pictures.min() >= 0
     assert pictures.max() <= 1
+
+
+@pytest.mark.parametrize("style", STYLES)
+def test_every_style_changes_the_picture(style: str) -> None:
+    """Each way of painting keeps the size, stays within 0..1 after clamping, and shows."""
+    generator = torch.Generator().manual_seed(0)
+    pictures = paint_place("city", None, 2, (48, 32), generator)
+    painted = STYLES[style](pictures, generator)
+    assert painted.shape == pictures.shape
+    assert painted.isfinite().all()
+    assert (painted.clamp(0, 1) - pictures).abs().mean() > 0.01
+
+
+def test_a_style_lies_over_things_and_place_alike(preset: Preset, pack: Path) -> None:
+    """In a black-and-white scene no pixel has a colour."""
+    scene = Scene((Item("fox"),), place="beach", art="fluent-3d", style="black and white")
+    (picture,) = make_renderer(preset, pack).render([scene], torch.Generator().manual_seed(0))
+    assert (picture.amax(0) - picture.amin(0)).max() < 1e-5
+
+
+@pytest.mark.parametrize(
+    ("relation", "axis", "sign"),
+    [("left", 0, -1), ("right", 0, 1), ("above", 1, -1), ("below", 1, 1)],
+)
+def test_two_things_stand_as_their_relation_says(relation: str, axis: int, sign: int) -> None:
+    """The first is left of, right of, above or below the second."""
+    items = [Item("cat"), Item("dog")]
+    spots = place_items(items, Scene(tuple(items), relation=relation), random.Random(0).uniform)
+    where = {item.thing: spot for item, spot in spots}
+    assert sign * (where["cat"][axis] - where["dog"][axis]) > 0.2
+
+
+@pytest.mark.parametrize(("relation", "front"), [("behind", "dog"), ("in front", "cat")])
+def test_what_is_in_front_is_painted_last(relation: str, front: str) -> None:
+    """The nearer thing covers the farther one, and stands lower."""
+    items = [Item("cat"), Item("dog")]
+    spots = place_items(items, Scene(tuple(items), relation=relation), random.Random(0).uniform)
+    assert spots[-1][0].thing == front
+    assert spots[-1][1][1] > spots[0][1][1]
+
+
+@pytest.mark.parametrize("count", range(2, 9))
+def test_many_things_all_lie_in_the_picture_apart(count: int) -> None:
+    """No centre leaves the picture, no two things stand in one spot."""
+    items = [Item(str(number)) for number in range(count)]
+    spots = [spot for _, spot in place_items(items, Scene(tuple(items)), random.Random(0).uniform)]
+    assert all(0.05 < x < 0.95 and 0.05 < y < 0.95 for x, y, _ in spots)
+    pairs = itertools.combinations(spots, 2)
+    assert all(math.dist(one[:2], other[:2]) > 0.12 for one, other in pairs)
+
+
+def test_a_size_word_is_seen() -> None:
+    """Tiny things are small, huge ones fill the picture, a close-up is larger than it."""
+    sides = [
+        place_items([Item("cat")], Scene((Item("cat"),), size=size), random.Random(0).uniform)
+        for size in ("tiny", None, "huge", "close-up")
+    ]
+    measures = [spots[0][1][2] for spots in sides]
+    assert measures == sorted(measures)
+    assert measures[0] < 0.35
+    assert measures[-1] > 1.4
 
 
 def test_colours_survive_the_way_through_hsv() -> None:

@@ -1,12 +1,25 @@
 """Scenes, captions and the split."""
 
 import random
+import re
+from collections import Counter
+from collections.abc import Callable
+from dataclasses import replace
 
 import pytest
 
 from engine.training.captions import Captioner, plural, with_article
-from engine.training.presets import PRESETS, STAGE_A
-from engine.training.world import Item, Scene, all_things, has_held_out_pair, is_held_out
+from engine.training.chinese import write_chinese
+from engine.training.presets import PRESETS, STAGE_A, Preset
+from engine.training.world import (
+    RELATIONS,
+    SIZES,
+    Item,
+    Scene,
+    all_things,
+    has_held_out_pair,
+    is_held_out,
+)
 
 WORLD = STAGE_A.world
 
@@ -62,6 +75,32 @@ def test_a_caption_names_colour_and_place_backdrop_or_nothing() -> None:
     assert len(set(captions)) > 30
 
 
+def test_a_caption_names_all_that_is_seen() -> None:
+    """Numbers, relations, sizes and styles are said, in both languages."""
+    captioner = Captioner(random.Random(4))
+    pair = (Item("cat"), Item("dog", "red"))
+    for scene, words in (
+        (Scene((Item("cat"),), count=3), ("three .*cat", "三")),
+        (Scene((Item("cat"),), size="tiny"), ("(small|tiny) .*cat", "小")),
+        (Scene(pair, relation="behind"), ("behind .*red", "后面")),
+        (Scene((), place="city", style="cubist"), ("cubis", "立体")),
+        (Scene((Item("fox"),), style="ink wash"), ("ink", "水墨")),
+    ):
+        texts = [captioner.write_english(scene) for _ in range(30)]
+        pattern = words[0].replace("cat", "(cat|kitt)")
+        assert all(re.search(pattern, text) for text in texts), texts
+        assert all(words[1] in write_chinese(scene, captioner.rng) for _ in range(30))
+
+
+def test_a_crowd_is_a_list_with_commas() -> None:
+    """Four and more things are written one after the other, as people do."""
+    names = ("palm tree", "umbrella on ground", "seashell", "volleyball")
+    scene = Scene(tuple(Item(name) for name in names), place="beach")
+    text = Captioner(random.Random(5)).write(scene)
+    assert text.count(",") >= 3
+    assert "palm tree" in text
+
+
 @pytest.mark.parametrize(
     ("word", "several"),
     [("fox", "foxes"), ("cat", "cats"), ("strawberry", "strawberries"), ("grapes", "grapes")],
@@ -78,10 +117,63 @@ def test_articles_follow_the_first_letter() -> None:
     assert with_article("grapes", "grapes") == "grapes"
 
 
+@pytest.mark.parametrize("make", PRESETS.values(), ids=PRESETS)
+def test_every_word_of_a_world_is_drawn(make: Callable[[], Preset]) -> None:
+    """Things, colours, places and styles all come, and so do the sizes and relations it has."""
+    world, rng = make().world, random.Random(7)
+    scenes = [world.draw_scene(rng, "all") for _ in range(12_000)]
+    items = [item for scene in scenes for item in scene.items]
+    assert {item.thing for item in items} == set(world.things)
+    assert {item.colour for item in items} == {*world.colours, None}
+    assert {scene.place for scene in scenes} == {*world.places, None}
+    assert {scene.style for scene in scenes} == {*world.styles, None}
+    if world.sized_share:
+        assert {scene.size for scene in scenes} == {*SIZES, None}
+    if world.related_share:
+        assert {scene.relation for scene in scenes} == {*RELATIONS, None}
+    assert max(scene.count for scene in scenes) == world.most
+
+
+def test_a_style_or_a_second_thing_can_be_held_out_too() -> None:
+    """Training scenes keep out held-out styles and, of two things, held-out partners."""
+    world, rng = PRESETS["stage-b"]().world, random.Random(8)
+    for _ in range(3000):
+        scene = world.draw_scene(rng)
+        names = sorted(item.thing for item in scene.items)
+        assert not any(scene.style and is_held_out("style", n, scene.style) for n in names)
+        assert len(names) != 2 or not is_held_out("pair", *names)
+
+
+def test_favoured_things_come_twice_as_often() -> None:
+    """What is new to the model is seen more."""
+    world, rng = replace(WORLD, favoured=("fox",)), random.Random(9)
+    seen = [world.draw_scene(rng, "all").items for _ in range(20_000)]
+    counts = Counter(item.thing for items in seen for item in items)
+    assert 1.4 < counts["fox"] / counts["cat"] < 2.8
+
+
+def test_people_are_in_the_world() -> None:
+    """People have names in both languages, and so do some who are two."""
+    people = ("woman", "man", "girl", "boy", "baby", "child", "couple", "sisters", "farmer", "cook")
+    assert all(all_things()[name].labels_zh for name in people)
+
+
+def test_every_thing_has_one_name_in_each_language() -> None:
+    """No two things share a name, English or Chinese; else a caption could mean either."""
+    things = list(all_things().values())
+    assert len({thing.name for thing in things}) == len(things)
+    assert all(thing.labels_zh for thing in things)
+
+
 def test_every_preset_is_a_world_that_can_be_drawn_and_named() -> None:
-    """Each preset draws scenes, and every scene has a caption."""
+    """Each preset draws scenes, and every scene has a caption in English and in Chinese."""
     rng = random.Random(6)
-    captioner = Captioner(rng)
+    english, chinese = Captioner(rng), Captioner(rng, chinese_share=1)
     for make in PRESETS.values():
-        world = make().world
-        assert all(captioner.write(world.draw_scene(rng)) for _ in range(100))
+        scenes = [make().world.draw_scene(rng) for _ in range(200)]
+        assert all(english.write(scene).isascii() for scene in scenes if _is_plain(scene))
+        assert not any(chinese.write(scene).isascii() for scene in scenes)
+
+
+def _is_plain(scene: Scene) -> bool:
+    return all(item.thing.isascii() for item in scene.items)
