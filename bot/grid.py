@@ -8,6 +8,7 @@ from collections.abc import Sequence
 
 from PIL import Image, ImageOps
 
+import engine
 from bot.errors import UserError
 
 UPLOAD_BYTES = 10 * 1024 * 1024
@@ -56,11 +57,7 @@ def cut(sheet: bytes, pictures: int, size: tuple[int, int]) -> list[bytes]:
 
 def scale(png: bytes, factor: int) -> bytes:
     """Enlarge a PNG by a whole factor; 1 returns it as it is."""
-    if factor == 1:
-        return png
-    picture = _open_own(png)
-    size = (picture.width * factor, picture.height * factor)
-    return _png(picture.resize(size, Image.Resampling.LANCZOS))
+    return engine.enlarge(png, factor)
 
 
 def open_upload(upload: bytes) -> bytes:

@@ -4,6 +4,7 @@ from engine.card import ModelCard
 from engine.control_folder import ControlFolder
 from engine.device import Device, inspect_device
 from engine.engine import Engine, EngineOptions, Stats
+from engine.enlarge import enlarge
 from engine.errors import ModelError, PaintError
 from engine.events import Cancelled, Event, Failed, Painted, Preview, Progress
 from engine.honours import refusal
@@ -32,6 +33,7 @@ __all__ = [
     "Request",
     "Stats",
     "cost",
+    "enlarge",
     "inspect_device",
     "normal_sampler",
     "parse_prompt",
