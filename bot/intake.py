@@ -179,4 +179,4 @@ async def _notes(asked: Asked, job: Job) -> list[str]:
         notes.append(messages.QUEUED)
     if desk.card(job.request.model).untrained:
         notes.append(messages.UNTRAINED)
-    return notes
+    return notes + ([note] if (note := messages.reading(job)) else [])

@@ -12,9 +12,11 @@ from collections.abc import Iterable
 from bot import pace
 from bot.jobs import Job, Kind, Lane, State
 from bot.pace import Outlook
+from engine import read_request
 
 LONGEST = 2000
 """Characters in a message, as Discord counts them for bots."""
+LONGEST_NOTE = 400
 LONGEST_DESCRIPTION = 1024
 """Characters in an attachment's description."""
 
@@ -159,7 +161,18 @@ def _ahead(job: Job, percent: int) -> str:
 
 def finished(job: Job) -> str:
     """Stand over the finished grid."""
-    return _around("", job.shown, f"{_by(job)}{_mode(job)}")
+    note = reading(job)
+    return _around("", job.shown, f"{_by(job)}{_mode(job)}" + (f"\n{note}" if note else ""))
+
+
+def reading(job: Job) -> str | None:
+    """Say what is drawn as something near it and which words the model does not know, if any."""
+    read = read_request(job.request)
+    drawn = [f"{escape(known)} (for {escape(word)})" for word, known in read.drawn_as]
+    parts = [f"Drawn as: {', '.join(drawn)}."] if drawn else []
+    if read.unknown:
+        parts.append(f"Words this model does not know: {', '.join(map(escape, read.unknown))}.")
+    return shorten(f"-# {' '.join(parts)}", LONGEST_NOTE) if parts else None
 
 
 def stopped(job: Job) -> str:

@@ -12,6 +12,7 @@ from engine.loras import LoraFolder
 from engine.prompt import parse_prompt, take_loras
 from engine.request import MOST_CONTROL, SEEDS, Request, cost
 from engine.samplers import normal_name as normal_sampler
+from engine.vocabulary import Reading, read_request
 
 __all__ = [
     "MOST_CONTROL",
@@ -30,6 +31,7 @@ __all__ = [
     "Painted",
     "Preview",
     "Progress",
+    "Reading",
     "Request",
     "Stats",
     "cost",
@@ -37,6 +39,7 @@ __all__ = [
     "inspect_device",
     "normal_sampler",
     "parse_prompt",
+    "read_request",
     "refusal",
     "take_loras",
 ]

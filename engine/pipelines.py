@@ -17,6 +17,7 @@ from engine.models import Model
 from engine.pictures import Scene, open_control, open_picture, open_scene
 from engine.request import Request
 from engine.steps import OnStep, stop_after, watch_steps
+from engine.vocabulary import read_request
 
 
 def paint(model: Model, request: Request, on_step: OnStep) -> torch.Tensor:
@@ -96,7 +97,8 @@ def _prompt_arguments(
     if "prompt_weights" not in model.card.honours:
         return {}
     negative = request.negative_prompt if request.guidance_scale > 1 else None
-    embeddings = embed_prompts(pipeline, model.prompts, state, request.prompt, negative)
+    prompt = read_request(request).text
+    embeddings = embed_prompts(pipeline, model.prompts, state, prompt, negative)
     return {"prompt": None, "negative_prompt": None} | embeddings
 
 

@@ -3,6 +3,7 @@
 import dataclasses
 import re
 import time
+from dataclasses import replace
 
 import pytest
 from hypothesis import given, settings
@@ -23,6 +24,11 @@ REQUEST = Request(
 )
 PAINTER = 1_000_000_000_000_000_001
 BOLD = re.compile(r"^\*\*((?:\\.|[^\\])+?)\*\*(?!\*)", re.DOTALL)
+
+
+def asked_for(prompt):
+    """Return a job with this prompt."""
+    return replace(job(prompt), request=replace(REQUEST, prompt=prompt))
 
 
 def job(shown="a fox", kind=Kind.IMAGINE, tile=None):
@@ -165,3 +171,24 @@ def test_progress_says_when_it_ends(percent, elapsed_s, left_s):
         assert not found
     else:
         assert abs(int(found[1]) - now - left_s) < 5
+
+
+def test_what_the_model_does_not_know_is_told() -> None:
+    """A word drawn as its neighbour and a word left out are named, while waiting and at the end."""
+    strange = asked_for("a giraffe reading *Proust* in the snow")
+    note = messages.reading(strange)
+    assert note is not None
+    assert "(for giraffe)" in note
+    assert r"Words this model does not know: reading, Proust." in note
+    assert messages.finished(strange).endswith(f"\n{note}")
+
+
+def test_a_prompt_of_known_words_gets_no_note() -> None:
+    """What is painted as it was asked needs no word more."""
+    assert messages.reading(asked_for("a red fox in the snow")) is None
+
+
+def test_other_models_know_every_word() -> None:
+    """Only a model with a vocabulary of its own has words it does not know."""
+    other = replace(REQUEST, prompt="Proust", model="sdxl-turbo")
+    assert messages.reading(replace(job(), request=other)) is None

@@ -1,0 +1,177 @@
+"""The words a small model knows, and how a prompt is read with them; plain data, no torch.
+
+A model folder may hold words.json: what the model was trained on (`known`), what may be said and
+changes nothing (`silent`), what stands near a known word (`near`), and what is a word but near to
+nothing (`foreign`). A prompt is read word by word, longest phrases first: what is near is painted
+as its known neighbour, what is neither is left out, and both can be told to the painter.
+"""
+
+import json
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+
+from engine.request import Request
+from engine.source import EMBEDDED
+
+LONGEST_PHRASE = 5  # words of English; characters of Chinese are looked at up to twice as many
+ARTICLES = ("a", "an", "the")
+_TAG = r"<[^<>]*>"
+_HAN = "\u3400-\u4dbf\u4e00-\u9fff"
+_PIECE = re.compile(rf"({_TAG})|([{_HAN}]+)|([^\W\d_{_HAN}]+(?:['\u2019][^\W\d_{_HAN}]+)?)")
+_BETWEEN = re.compile(r"[\s\-]*")
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """A prompt as the model paints it; what was painted as something near; what was left out."""
+
+    text: str
+    drawn_as: tuple[tuple[str, str], ...] = ()
+    unknown: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Vocabulary:
+    """Phrases in lower case, words parted by single spaces."""
+
+    known: frozenset[str]
+    silent: frozenset[str]
+    near: dict[str, str]
+    foreign: frozenset[str]
+
+    def find(self, phrase: str) -> str | None:
+        """The form of the phrase that is in one of the tables, or None."""
+        tables = (self.known, self.silent, self.near, self.foreign)
+        forms = _forms(phrase)
+        return next((form for form in forms if any(form in table for table in tables)), None)
+
+    def paint(self, phrase: str) -> str | None:
+        """What the phrase is painted as: itself, a neighbour, or None for nothing."""
+        form = self.find(phrase)
+        if form in self.known or form in self.silent:
+            return phrase
+        return None if form is None else self.near.get(form)
+
+    def is_silent(self, phrase: str) -> bool:
+        """Whether nothing is seen of it."""
+        return _plain(phrase) in self.silent or self.paint(phrase) == ""
+
+
+@cache
+def open_vocabulary(path: Path) -> Vocabulary | None:
+    """Read words.json, or None where a model has none."""
+    if not path.exists():
+        return None
+    words = json.loads(path.read_text(encoding="utf-8"))
+    sets = (frozenset(words[table]) for table in ("known", "silent", "foreign"))
+    known, silent, foreign = sets
+    return Vocabulary(known, silent, words["near"], foreign)
+
+
+def read_request(request: Request) -> Reading:
+    """Read a request's prompt as its model does; most models know every word."""
+    vocabulary = open_vocabulary(EMBEDDED / "words.json") if request.model == "embedded" else None
+    return read_prompt(request.prompt, vocabulary) if vocabulary else Reading(request.prompt)
+
+
+def read_prompt(prompt: str, vocabulary: Vocabulary) -> Reading:
+    """Read a prompt. Where no word of it is known it stays as it is: then anything may come."""
+    pieces: list[str] = []
+    drawn_as: dict[str, str] = {}
+    unknown: dict[str, None] = {}
+    end, is_any_known = 0, False
+    for start, stop in _spans(prompt, vocabulary):
+        word = prompt[start:stop]
+        painted = vocabulary.paint(word)
+        pieces += [prompt[end:start], painted or ""]
+        end = stop
+        if painted is None:
+            unknown[word] = None
+            if len(pieces) > 3 and pieces[-3].lower() in ARTICLES:
+                pieces[-3] = ""
+        elif not vocabulary.is_silent(word):
+            is_any_known = True
+            if painted != word:
+                drawn_as[word] = painted.strip(" ,")
+    pieces.append(prompt[end:])
+    is_changed = is_any_known and "".join(pieces) != prompt
+    text = _tidy("".join(pieces)) if is_changed else prompt
+    return Reading(text, tuple(drawn_as.items()), tuple(unknown))
+
+
+def _spans(prompt: str, vocabulary: Vocabulary) -> Iterator[tuple[int, int]]:
+    """Where the words of the prompt are, each of them as long as the vocabulary knows it."""
+    words: list[tuple[int, int]] = []
+    for piece in _PIECE.finditer(prompt):
+        start, stop = piece.span()
+        if piece[3] and words and _BETWEEN.fullmatch(prompt, words[-1][1], start):
+            words.append((start, stop))
+            continue
+        yield from _longest(prompt, words, vocabulary)
+        words = [(start, stop)] if piece[3] else []
+        if piece[2]:
+            yield from _characters(prompt, start, stop, vocabulary)
+    yield from _longest(prompt, words, vocabulary)
+
+
+def _longest(
+    prompt: str, words: list[tuple[int, int]], vocabulary: Vocabulary
+) -> Iterator[tuple[int, int]]:
+    """Words that stand together, cut into the longest phrases of the vocabulary."""
+    place = 0
+    while place < len(words):
+        start = words[place][0]
+        counts = range(min(LONGEST_PHRASE, len(words) - place), 0, -1)
+        ends = [words[place + count - 1][1] for count in counts]
+        found = (
+            (end, count)
+            for end, count in zip(ends, counts, strict=True)
+            if vocabulary.find(prompt[start:end])
+        )
+        end, count = next(found, (ends[-1], 1))
+        yield start, end
+        place += count
+
+
+def _characters(
+    prompt: str, start: int, stop: int, vocabulary: Vocabulary
+) -> Iterator[tuple[int, int]]:
+    """Chinese, where no space parts the words: the longest known ones, and what is between."""
+    lost = place = start
+    while place < stop:
+        ends = range(min(place + 2 * LONGEST_PHRASE, stop), place, -1)
+        end = next((end for end in ends if vocabulary.find(prompt[place:end])), None)
+        if end is None:
+            place += 1
+            continue
+        if lost < place:
+            yield lost, place
+        yield place, end
+        lost = place = end
+    if lost < stop:
+        yield lost, stop
+
+
+def _plain(phrase: str) -> str:
+    """Lower case, single spaces for spaces and hyphens."""
+    return re.sub(r"[\s\-]+", " ", phrase.lower()).replace("\u2019", "'")
+
+
+def _forms(phrase: str) -> Iterator[str]:
+    """The phrase, and what it may be the plural or the possessive of."""
+    plain = _plain(phrase)
+    yield plain
+    for ending, instead in (("'s", ""), ("ies", "y"), ("ves", "f"), ("es", ""), ("s", "")):
+        if plain.endswith(ending) and len(plain) > len(ending) + 2:
+            yield plain.removesuffix(ending) + instead
+
+
+def _tidy(text: str) -> str:
+    """Without the gaps that left-out words leave behind."""
+    text = re.sub(r"\(\s*:[\d.]+\s*\)|\(\s*\)|\[\s*\]", "", text)
+    text = re.sub(r"\s+([,\uff0c.])", r"\1", text)
+    text = re.sub(r"([,\uff0c])(?:\s*[,\uff0c])+", r"\1", text)
+    return re.sub(r"\s{2,}", " ", text).strip(" ,\uff0c")
