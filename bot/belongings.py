@@ -1,9 +1,11 @@
-"""What belongs to one painter in the store: their preferences.
+"""What belongs to one painter in the store: their preferences and their history.
 
 Like the ledger it works through the store's one connection.
 """
 
 import json
+import re
+from dataclasses import dataclass
 
 from bot.errors import UserError
 from bot.preferences import DASHES, DEFAULTS, Preferences
@@ -11,8 +13,22 @@ from bot.store import Store
 
 MOST_OPTIONS = 20
 """Options a painter may have, as in Midjourney."""
+MOST_WORDS = 10
+"""Words of a search that are looked for."""
 REMEMBERED = 10_000
 """Painters whose preferences are kept at hand."""
+
+_PICTURED = """FROM jobs WHERE user_id = :user_id
+    AND EXISTS (SELECT 1 FROM pictures WHERE job_id = jobs.id)"""
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """Some of a painter's jobs that have pictures, newest first, and how many there are in all."""
+
+    jobs: tuple[tuple[int, str], ...]
+    """Id and prompt of each."""
+    total: int
 
 
 class Belongings:
@@ -51,7 +67,7 @@ class Belongings:
                         "INSERT OR REPLACE INTO preferences (user_id, key, value) VALUES (?, ?, ?)"
                     )
                     await connection.execute(sql, (user_id, key, json.dumps(value)))
-        self._changed(user_id)
+        self.forget(user_id)
         return await self.preferences(user_id)
 
     async def set_option(self, user_id: int, name: str, text: str) -> None:
@@ -80,8 +96,29 @@ class Belongings:
                     f"You have {MOST_OPTIONS} options, and that is the most. Delete one first: "
                     "`/prefer option set` with its name and without a value."
                 )
-        self._changed(user_id)
+        self.forget(user_id)
 
-    def _changed(self, user_id: int) -> None:
+    async def history(self, user_id: int, search: str, *, first: int, most: int) -> Page:
+        """Return a painter's pictured jobs whose prompt has every word of a search in it."""
+        words = {
+            f"word{n}": f"%{_literally(word)}%"
+            for n, word in enumerate(search.split()[:MOST_WORDS])
+        }
+        which = _PICTURED + "".join(f" AND shown LIKE :{name} ESCAPE '!'" for name in words)
+        values = {"user_id": user_id, "first": first, "most": most, **words}
+        jobs = await self._store._read(
+            f"SELECT id, shown {which} ORDER BY id DESC LIMIT :most OFFSET :first",
+            values,
+        )
+        total = await self._store._read(f"SELECT count(*) {which}", values)
+        return Page(tuple((row[0], row[1]) for row in jobs), next(iter(total))[0])
+
+    def forget(self, user_id: int) -> None:
+        """Read a painter's preferences anew at the next question: their rows have changed."""
         self._age += 1
         self._preferences.pop(user_id, None)
+
+
+def _literally(word: str) -> str:
+    """Return a word as LIKE reads it, without any wildcard."""
+    return re.sub(r"[!%_]", r"!\g<0>", word)

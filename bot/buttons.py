@@ -115,7 +115,10 @@ async def take_out(asked: Asked, job_id: int, index: int) -> None:
     check_presser(asked, rules, job)
     picture = await _stored(asked, job, index)
     hidden = is_hidden(asked, await desk.preferences(asked.user.id), job)
-    making = asyncio.create_task(desk.finisher.tile(job, picture, asked.filesize_limit))
+    place = (asked.guild_id, asked.channel_id or 0)
+    making = asyncio.create_task(
+        desk.finisher.tile(job, picture, asked.filesize_limit, place=place)
+    )
     await asyncio.wait({making}, timeout=SLOW_S)
     text = messages.picture(job, index, asked.user.id)
     if making.done():

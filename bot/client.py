@@ -14,7 +14,22 @@ from bot import buttons, messages, permissions
 from bot.admin import desk as admin
 from bot.admin import reports, setup
 from bot.answers import answering, explain, refuse
-from bot.commands import fast, imagine, info, prefer, public, relax, settings, stealth, turbo
+from bot.commands import (
+    delete_my_data,
+    export_my_data,
+    fast,
+    history,
+    imagine,
+    info,
+    invite,
+    prefer,
+    public,
+    relax,
+    settings,
+    show,
+    stealth,
+    turbo,
+)
 from bot.commands import help as help_command
 from bot.desk import DeskClient
 from bot.reactions import react
@@ -36,6 +51,11 @@ COMMANDS = (
     turbo,
     stealth,
     public,
+    history,
+    show,
+    invite,
+    export_my_data,
+    delete_my_data,
     admin,
 )
 
@@ -43,6 +63,8 @@ PRESSED = (
     (setup.PANEL, setup.choose),
     (reports.BUTTON, reports.press),
     (settings.PRESSED, settings.choose),
+    (history.PRESSED, history.turn),
+    (delete_my_data.PRESSED, delete_my_data.answer),
 )
 """Whose custom_id says what to do: nothing of these is kept, so they work after a restart."""
 

@@ -19,6 +19,9 @@ LARGEST_BYTES = discord.utils.DEFAULT_FILE_SIZE_LIMIT_BYTES
 REQUEST_BYTES = 24 * 2**20
 """All files of one message together; Discord takes 25 MiB with what is around them."""
 
+Place = tuple[int | None, int]
+"""A server, if it is in one, and a channel."""
+
 
 class PicturesLostError(Exception):
     """A job is painted in the store, but its files are not on the disk."""
@@ -39,9 +42,14 @@ class Finisher:
         self._guard = guard
 
     async def grid(
-        self, job: Job, pictures: Sequence[Picture], limit_bytes: int = LARGEST_BYTES
+        self,
+        job: Job,
+        pictures: Sequence[Picture],
+        limit_bytes: int = LARGEST_BYTES,
+        *,
+        place: Place | None = None,
     ) -> discord.File:
-        """Return the 2×2 grid of a job.
+        """Return the 2×2 grid of a job, for its own channel or another place.
 
         Raises:
             PicturesLostError: a tile is not on the disk.
@@ -49,7 +57,7 @@ class Finisher:
 
         """
         upload = await asyncio.to_thread(self._grid, job, pictures, limit_bytes)
-        hidden = await self._guard.covered(pictures, job.guild_id, job.channel_id)
+        hidden = await self._guard.covered(pictures, *(place or (job.guild_id, job.channel_id)))
         return _file(upload, job, f"easel-{job.id}", hidden=hidden)
 
     async def tile(
@@ -58,9 +66,9 @@ class Finisher:
         picture: Picture,
         limit_bytes: int = LARGEST_BYTES,
         *,
-        channel_id: int | None = None,
+        place: Place | None = None,
     ) -> discord.File:
-        """Return one picture of a job, for its own channel or another one of its server.
+        """Return one picture of a job, for its own channel or another place.
 
         Raises:
             PicturesLostError: it is not on the disk.
@@ -68,8 +76,7 @@ class Finisher:
 
         """
         upload = await asyncio.to_thread(self._tile, job, picture, limit_bytes)
-        where = job.channel_id if channel_id is None else channel_id
-        hidden = await self._guard.covered([picture], job.guild_id, where)
+        hidden = await self._guard.covered([picture], *(place or (job.guild_id, job.channel_id)))
         return _file(upload, job, f"easel-{job.id}-{picture.tile + 1}", hidden=hidden)
 
     async def tiles(self, job: Job, pictures: Collection[Picture]) -> list[discord.File]:

@@ -23,7 +23,7 @@ async def show(
         return
     desk = client.desk
     try:
-        file = await desk.finisher.tile(job, picture, channel_id=channel_id)
+        file = await desk.finisher.tile(job, picture, place=(posted.guild_id, channel_id))
         channel = client.get_partial_messageable(channel_id, guild_id=posted.guild_id)
         text = messages.picture(job, picture.tile, posted.user_id)
         sent = await channel.send(text, file=file)

@@ -12,7 +12,7 @@ import discord
 
 from bot import messages, posts
 from bot.buttons import grid_view, job_of
-from bot.finish import LARGEST_BYTES, Finisher
+from bot.finish import LARGEST_BYTES, Finisher, Place
 from bot.jobs import Job, Posted
 from bot.store import Store
 
@@ -165,10 +165,12 @@ class Places:
         guild = self._client.get_guild(job.guild_id) if job.guild_id else None
         return guild.filesize_limit if guild else LARGEST_BYTES
 
-    async def grid(self, job: Job, limit: int) -> tuple[discord.File, discord.ui.View]:
-        """Return the grid as a file, with its buttons."""
+    async def grid(
+        self, job: Job, limit: int, place: Place | None = None
+    ) -> tuple[discord.File, discord.ui.View]:
+        """Return the grid as a file, with its buttons, for its own channel or another place."""
         pictures = await self._store.pictures(job.id)
-        file = await self._finisher.grid(job, pictures, limit)
+        file = await self._finisher.grid(job, pictures, limit, place=place)
         return file, grid_view(job, len(pictures))
 
 

@@ -289,12 +289,13 @@ class Store(Shelf):
         return tuple(Picture(**dict(row)) for row in rows)
 
     async def add_message(self, posted: Posted) -> None:
-        """Keep a message of ours, so that it can be found from a reaction."""
+        """Keep a message of ours, to be found from a reaction, unless its job is deleted."""
         async with self._write() as connection:
             await connection.execute(
                 "INSERT OR REPLACE INTO messages"
                 " (message_id, channel_id, guild_id, job_id, tile, user_id)"
-                " VALUES (:message_id, :channel_id, :guild_id, :job_id, :tile, :user_id)",
+                " SELECT :message_id, :channel_id, :guild_id, id, :tile, :user_id"
+                " FROM jobs WHERE id = :job_id",
                 dataclasses.asdict(posted),
             )
 

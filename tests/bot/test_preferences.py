@@ -81,3 +81,9 @@ def test_whatever_is_stored_can_be_read(key):
         assert isinstance(read.suffix, str)
         assert read.lane is None or read.lane in Lane
         assert all(isinstance(text, str) for text in read.options.values())
+
+
+async def test_a_search_takes_no_sign_for_a_wildcard(belongings):
+    """Every word has to stand in the prompt as it is; a person without pictures has no history."""
+    page = await belongings.history(ANN, "100% _ !", first=0, most=5)
+    assert (page.jobs, page.total) == ((), 0)

@@ -1,0 +1,105 @@
+"""/delete_my_data: forget a person everywhere, after they said so twice."""
+
+import asyncio
+import logging
+import re
+from collections.abc import Sequence
+from typing import Any
+
+import discord
+from discord import app_commands
+
+from bot import estate
+from bot.desk import Asked, DeskClient
+
+log = logging.getLogger(__name__)
+
+PRESSED = re.compile(r"forget:(?P<answer>yes|no)")
+WAIT_S = 60.0
+"""How long a person's last jobs may take to stop."""
+LOOK_S = 0.2
+QUESTION = (
+    "**This deletes everything that Easel keeps of you, on every server:** your jobs and their "
+    "pictures, your preferences, options, suffix and favourites. What you have running or waiting "
+    "is stopped. The messages with your pictures are deleted from Discord, too.\n"
+    "What stays: what admins have noted about you (blocks, warnings), and for 30 days how many "
+    "pictures you painted, for the quotas; no prompts.\n"
+    "It cannot be undone. `/export_my_data` gives you a copy first."
+)
+KEPT = "Nothing was deleted."
+WORKING = "Your jobs are being stopped and your data deleted…"
+DONE = (
+    "Done! {jobs} with all pictures, and your preferences, are deleted. The messages with your "
+    "pictures in Discord follow, one after another."
+)
+SOME_LEFT = (
+    " {jobs} could not be stopped yet and will still be delivered: use `/delete_my_data` again "
+    "after that."
+)
+
+
+@app_commands.command(name="delete_my_data", description="Delete everything Easel keeps of you")
+async def delete_my_data(interaction: discord.Interaction[Any]) -> None:
+    """Say what would go and what would stay, and ask."""
+    view = discord.ui.View(timeout=None)
+    red, grey = discord.ButtonStyle.danger, discord.ButtonStyle.secondary
+    for label, style, answer in (("Delete everything", red, "yes"), ("Keep it", grey, "no")):
+        view.add_item(discord.ui.Button(label=label, style=style, custom_id=f"forget:{answer}"))
+    view.stop()  # what is pressed is read from its custom_id, so discord.py need keep nothing
+    await interaction.response.send_message(QUESTION, view=view, ephemeral=True)
+
+
+async def answer(asked: Asked, pressed: re.Match[str]) -> None:
+    """Do what was said to the question."""
+    if pressed["answer"] == "no":
+        await asked.response.edit_message(content=KEPT, view=None)
+        return
+    await asked.response.edit_message(content=WORKING, view=None)
+    desk, user_id = asked.client.desk, asked.user.id
+    left = await _stop_everything(asked)
+    posted = await estate.posted(desk.store, user_id)
+    jobs = await estate.delete(desk.store, user_id)
+    desk.belongings.forget(user_id)
+    for job_id in jobs:
+        await asyncio.to_thread(desk.data.drop, job_id)
+    log.info("user=%d had their data deleted: %d jobs, %d left", user_id, len(jobs), left)
+    text = DONE.format(jobs=_counted(len(jobs)))
+    if left:
+        text += SOME_LEFT.format(jobs=_counted(left))
+    await asked.edit_original_response(content=text)
+    desk.start(_unpost(asked.client, posted))
+
+
+async def _stop_everything(asked: Asked) -> int:
+    """Cancel this person's jobs and wait until they have ended; count those that did not."""
+    desk, until = asked.client.desk, asyncio.get_running_loop().time() + WAIT_S
+    while True:
+        await desk.runner.cancel_all(asked.user.id)
+        left = await estate.unsettled(desk.store, asked.user.id)
+        if not left or asyncio.get_running_loop().time() > until:
+            return left
+        await asyncio.sleep(LOOK_S)
+
+
+async def _unpost(client: DeskClient, posted: Sequence[tuple[int, int]]) -> None:
+    """Delete messages, as far as Discord lets us; a closed channel is knocked at only once."""
+    closed: set[int] = set()
+    for channel_id, message_id in posted:
+        if channel_id in closed:
+            continue
+        channel = client.get_partial_messageable(channel_id)
+        try:
+            await channel.get_partial_message(message_id).delete()
+        except discord.Forbidden:
+            closed.add(channel_id)
+        except (discord.HTTPException, OSError) as error:
+            log.info("message=%d could not be deleted: %s", message_id, error)
+
+
+def _counted(jobs: int) -> str:
+    return f"{jobs} job" if jobs == 1 else f"{jobs} jobs"
+
+
+def add_to(tree: app_commands.CommandTree[DeskClient]) -> None:
+    """Offer the command wherever the bot is."""
+    tree.add_command(delete_my_data)

@@ -1,0 +1,111 @@
+"""/history: one's own pictures, newest first, page by page, searchable by prompt.
+
+A button carries the page that it leads to and the search, so that it works after a restart.
+"""
+
+import re
+from typing import Any
+
+import discord
+from discord import app_commands
+
+from bot import messages
+from bot.belongings import Page
+from bot.desk import Asked, DeskClient
+from bot.jobs import Job, Posted, asked_at
+from bot.thumbnails import thumbnail
+
+PRESSED = re.compile(r"history:(?P<page>[0-9]{1,6}):(?P<search>.{0,60})")
+LONGEST_SEARCH = 60
+ON_A_PAGE = 5
+SHOWN = 200
+"""Characters of a prompt on a page."""
+NOTHING = "You have no pictures here yet: `/imagine` paints some."
+NOT_FOUND = "None of your pictures has **{search}** in its prompt."
+
+
+@app_commands.command(name="history", description="Your own pictures, newest first")
+@app_commands.describe(search="Words of the prompt that you look for")
+async def history(
+    interaction: discord.Interaction[Any],
+    search: app_commands.Range[str, 1, LONGEST_SEARCH] | None = None,
+) -> None:
+    """Show the first page."""
+    asked: Asked = interaction
+    await asked.response.defer(ephemeral=True, thinking=True)
+    await _show(asked, 0, messages.clean(search or ""))
+
+
+async def turn(asked: Asked, pressed: re.Match[str]) -> None:
+    """Show another page instead."""
+    await asked.response.defer()
+    await _show(asked, int(pressed["page"]), pressed["search"])
+
+
+async def _show(asked: Asked, number: int, search: str) -> None:
+    desk = asked.client.desk
+    first = number * ON_A_PAGE
+    page = await desk.belongings.history(asked.user.id, search, first=first, most=ON_A_PAGE)
+    if not page.jobs and page.total:  # what was there is gone meanwhile
+        await _show(asked, (page.total - 1) // ON_A_PAGE, search)
+        return
+    view, files = discord.ui.LayoutView(timeout=None), []
+    view.add_item(discord.ui.TextDisplay(_head(page, number, search)))
+    for job_id, _ in page.jobs:
+        if (job := await desk.store.get(job_id)) is None:
+            continue
+        text = _about(job, await desk.store.message(job.final_message_id or 0))
+        place = (asked.guild_id, asked.channel_id or 0)
+        if (small := await thumbnail(desk, job, place)) is None:
+            view.add_item(discord.ui.TextDisplay(text))
+            continue
+        files.append(small)
+        picture: discord.ui.Thumbnail[Any] = discord.ui.Thumbnail(small, spoiler=small.spoiler)
+        view.add_item(discord.ui.Section(text, accessory=picture))
+    if page.total > ON_A_PAGE:
+        view.add_item(_turning(number, page.total, search))
+    view.stop()  # what is pressed is read from its custom_id, so discord.py need keep nothing
+    await asked.edit_original_response(view=view, attachments=files)
+
+
+def _head(page: Page, number: int, search: str) -> str:
+    looked_for = messages.escape(search)
+    if not page.total:
+        return NOT_FOUND.format(search=looked_for) if search else NOTHING
+    head = f"## Your pictures\n{page.total} job{'' if page.total == 1 else 's'}"
+    head += f" with **{looked_for}** in the prompt" if search else ""
+    pages = -(-page.total // ON_A_PAGE)
+    return head + (f", page {number + 1} of {pages}" if pages > 1 else "")
+
+
+def _about(job: Job, posted: Posted | None) -> str:
+    """Return what stands beside a job's thumbnail."""
+    prompt = messages.shorten(messages.escape(job.shown), SHOWN)
+    where = f"`/show job_id:{job.id}` posts it again"
+    if posted is not None:
+        where = (
+            f"[Jump to it]({messages.jump(posted.guild_id, posted.channel_id, posted.message_id)})"
+        )
+    when = f"<t:{int(asked_at(job.id))}:R>"
+    return f"**{prompt}**\n-# {when} · seed {job.request.seed} · {where}"
+
+
+def _turning(number: int, total: int, search: str) -> discord.ui.ActionRow[Any]:
+    """Return the buttons to the pages around this one."""
+    last = (total - 1) // ON_A_PAGE
+    row: discord.ui.ActionRow[Any] = discord.ui.ActionRow()
+    for emoji, label, page in (("◀️", "Newer", number - 1), ("▶️", "Older", number + 1)):
+        row.add_item(
+            discord.ui.Button(
+                label=label,
+                emoji=emoji,
+                custom_id=f"history:{page}:{search}",
+                disabled=not 0 <= page <= last,
+            )
+        )
+    return row
+
+
+def add_to(tree: app_commands.CommandTree[DeskClient]) -> None:
+    """Offer the command wherever the bot is."""
+    tree.add_command(history)

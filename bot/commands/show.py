@@ -1,0 +1,124 @@
+"""/show: post one of one's own jobs again, with fresh buttons."""
+
+import asyncio
+import re
+from typing import Any
+
+import discord
+from discord import app_commands
+
+from bot import messages
+from bot.buttons import JobButton
+from bot.desk import Asked, DeskClient
+from bot.errors import UserError
+from bot.finish import PicturesLostError
+from bot.intake import LARGEST_ID, check_asked
+from bot.jobs import FINAL, Job, Posted, State
+from bot.modes import is_hidden
+from bot.places import Places
+
+SLOW_S = 1.5
+"""When the pictures take longer than this to make ready, Discord is told to wait."""
+CHOICES = 25
+LONGEST_CHOICE = 100
+NOT_YOURS = (
+    "There is no job `{given}` of yours. A job's id stands in its file's name and in a letter (✉️); "
+    "`/history` shows your jobs."
+)
+UNFINISHED = "The job `{given}` is not done yet; its pictures come by themselves."
+CAME_TO_NOTHING = "The job `{given}` was stopped, or it failed, so it has no pictures."
+
+
+@app_commands.command(name="show", description="Show one of your jobs again, with fresh buttons")
+@app_commands.describe(job_id="The job: its id, the link to its message, or words of its prompt")
+async def show(
+    interaction: discord.Interaction[Any], job_id: app_commands.Range[str, 1, LONGEST_CHOICE]
+) -> None:
+    """Post the final message of a job again, here."""
+    asked: Asked = interaction
+    await check_asked(asked)
+    desk = asked.client.desk
+    job = await _own_job(asked, job_id)
+    hidden = is_hidden(asked, await desk.preferences(asked.user.id), job)
+    place = (asked.guild_id, asked.channel_id or 0)
+    places = Places(asked.client, desk.store, desk.finisher)
+    making = asyncio.create_task(places.grid(job, asked.filesize_limit, place))
+    await asyncio.wait({making}, timeout=SLOW_S)
+    if not making.done():
+        await asked.response.defer(thinking=True, ephemeral=hidden)
+    try:
+        file, view = await making
+    except PicturesLostError:
+        await _offer_again(asked, job)
+        return
+    text = messages.finished(job)
+    if asked.response.is_done():
+        sent = await asked.edit_original_response(content=text, attachments=[file], view=view)
+        message_id: int | None = sent.id
+    else:
+        answer = await asked.response.send_message(text, file=file, view=view, ephemeral=hidden)
+        message_id = answer.message_id
+    if message_id is not None:
+        posted = Posted(
+            message_id=message_id,
+            channel_id=asked.channel_id or 0,
+            guild_id=asked.guild_id,
+            job_id=job.id,
+            user_id=asked.user.id,
+        )
+        await desk.store.add_message(posted)
+
+
+async def _own_job(asked: Asked, given: str) -> Job:
+    """Return the job that is meant.
+
+    Raises:
+        UserError: there is none such of this person's, or it has no pictures.
+
+    """
+    desk = asked.client.desk
+    job = None
+    if number := re.search(r"([0-9]{1,19})\D*$", given):
+        wanted = min(int(number[1]), LARGEST_ID - 1)
+        posted = await desk.store.message(wanted)
+        job = await desk.store.get(posted.job_id if posted else wanted)
+    if job is None:
+        page = await desk.belongings.history(asked.user.id, given, first=0, most=1)
+        job = await desk.store.get(page.jobs[0][0]) if page.jobs else None
+    quoted = messages.clean(given).replace("`", "'")
+    if job is None or job.user_id != asked.user.id:
+        raise UserError(NOT_YOURS.format(given=quoted))
+    if job.state not in FINAL:
+        raise UserError(UNFINISHED.format(given=quoted))
+    if job.state not in {State.DONE, State.UNDELIVERABLE}:
+        raise UserError(CAME_TO_NOTHING.format(given=quoted))
+    return job
+
+
+async def _offer_again(asked: Asked, job: Job) -> None:
+    """Say that the pictures are gone, with the button that paints them again."""
+    view = discord.ui.View(timeout=None)
+    view.add_item(JobButton("a", job.id, 0))
+    if asked.response.is_done():
+        await asked.edit_original_response(content=messages.LOST_PICTURE, view=view)
+    else:
+        await asked.response.send_message(messages.LOST_PICTURE, view=view, ephemeral=True)
+
+
+@show.autocomplete("job_id")
+async def own_jobs(
+    interaction: discord.Interaction[Any], typed: str
+) -> list[app_commands.Choice[str]]:
+    """Propose the newest jobs of who types, by their prompts."""
+    asked: Asked = interaction
+    belongings = asked.client.desk.belongings
+    page = await belongings.history(asked.user.id, typed, first=0, most=CHOICES)
+    return [
+        app_commands.Choice(name=messages.clean(shown)[:LONGEST_CHOICE] or "?", value=str(job_id))
+        for job_id, shown in page.jobs
+    ]
+
+
+def add_to(tree: app_commands.CommandTree[DeskClient]) -> None:
+    """Offer the command wherever the bot is."""
+    tree.add_command(show)
