@@ -1,46 +1,79 @@
-"""The buttons under a grid: U1–U4, V1–V4 and 🔄; and the one that paints a lost grid again.
+"""The buttons under our pictures, and what they look like; `bot.presses` does what they say.
 
 A button carries `op:job:index` and nothing else; what it may do is looked up when it is pressed.
-Views hold dynamic items only and are made anew for each message: discord.py forgets the pattern of
-a dynamic item for every message of the bot when a view that mixes it with ordinary items ends.
+Views hold dynamic items only (and links, which nobody dispatches) and are made anew for each
+message: discord.py forgets the pattern of a dynamic item for every message of the bot when a view
+that mixes it with ordinary items ends.
 """
 
-import asyncio
 import re
-from collections.abc import Awaitable, Callable
+from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any, Self
 
 import discord
 
-from bot import gallery, letters, messages
-from bot.admission import check_presser, check_words, fit
-from bot.answers import answering, tell
+from bot.answers import answering
 from bot.desk import Asked, DeskClient
-from bot.errors import UserError
-from bot.intake import again_of, check_asked, known_job, rerun_of, take_in, variation_of
-from bot.jobs import Job, Picture, Posted
-from bot.modes import is_hidden
-from bot.rules import Rules
+from bot.jobs import UPSCALES, Job, Picture
+from bot.pressed import Face
+from engine import ModelCard
 
-LABELS = {"r": None, "a": "Paint it again"}
-SLOW_S = 1.5
-"""When a picture takes longer than this to make ready, Discord is told to wait."""
+BLUE, GREEN = discord.ButtonStyle.primary, discord.ButtonStyle.success
+GREY = discord.ButtonStyle.secondary
+FACES = {
+    "u": Face("U"),
+    "v": Face("V"),
+    "r": Face(emoji="🔄"),
+    "a": Face("Paint it again", "🔄"),
+    "upsubtle": Face("Upscale (Subtle)"),
+    "upcreative": Face("Upscale (Creative)"),
+    "subtle": Face("Vary (Subtle)", "🪄"),
+    "strong": Face("Vary (Strong)", "🪄"),
+    "region": Face("Vary (Region)", "🖌️"),
+    "zoomtwice": Face("Zoom Out 2x", "🔍"),
+    "zoomhalf": Face("Zoom Out 1.5x", "🔍"),
+    "zoom": Face("Custom Zoom", "🔍"),
+    "square": Face("Make Square", "↔️"),
+    "left": Face(emoji="⬅️"),
+    "right": Face(emoji="➡️"),
+    "up": Face(emoji="⬆️"),
+    "down": Face(emoji="⬇️"),
+    "keep": Face(emoji="❤️"),
+}
+"""The operations, by the word that stands in the button."""
+NUMBERED = frozenset({"u", "v"})
+
+ROWS = (
+    ("image", ("upsubtle", "upcreative")),
+    ("image", ("subtle", "strong")),
+    ("inpaint", ("region",)),
+    ("outpaint", ("zoomtwice", "zoomhalf", "zoom", "square")),
+    ("outpaint", ("left", "right", "up", "down")),
+)
+"""Under a single picture: what the model has to honour, and what it may then be asked for."""
+ROW_OF = {"upsubtle": 0, "upcreative": 0, "subtle": 1, "strong": 1, "region": 1, "keep": 4} | {
+    **dict.fromkeys(ROWS[3][1], 2),
+    **dict.fromkeys(ROWS[4][1], 3),
+}
 
 
 class JobButton(
     discord.ui.DynamicItem[discord.ui.Button[discord.ui.View]],
-    template=r"(?P<op>[uvra]):(?P<job>[0-9]{1,20}):(?P<index>[0-3])",
+    template=rf"(?P<op>{'|'.join(FACES)}):(?P<job>[0-9]{{1,20}}):(?P<index>[0-3])",
 ):
-    """One button under a grid."""
+    """One button under a picture."""
 
-    def __init__(self, op: str, job_id: int, index: int, row: int | None = None) -> None:
+    def __init__(
+        self, op: str, job_id: int, index: int, row: int | None = None, face: Face | None = None
+    ) -> None:
         """Make the button that does `op` with picture `index` of the job."""
-        label = LABELS.get(op, f"{op.upper()}{index + 1}")
+        face = face or face_of(op, index)
         super().__init__(
             discord.ui.Button(
-                label=label,
-                emoji="🔄" if op in LABELS else None,
+                label=face.label,
+                emoji=face.emoji,
+                style=face.style,
                 custom_id=f"{op}:{job_id}:{index}",
                 row=row,
             )
@@ -62,12 +95,13 @@ class JobButton(
         """Do what the button says, and answer whatever happens."""
         # why the ignore: discord.py types the client as the base class; it is always ours
         async with answering(interaction):
-            try:
-                await ACTIONS[self.op](interaction, self.job_id, self.index)
-            except PictureGoneError as error:
-                view = discord.ui.View(timeout=None)
-                view.add_item(JobButton("a", error.job.id, 0))
-                await interaction.response.send_message(str(error), view=view, ephemeral=True)
+            await interaction.client.press(interaction, self.op, self.job_id, self.index)
+
+
+def face_of(op: str, index: int) -> Face:
+    """Return what a button looks like before it is pressed."""
+    face = FACES[op]
+    return replace(face, label=f"{face.label}{index + 1}") if op in NUMBERED else face
 
 
 def grid_view(job: Job, pictures: int) -> discord.ui.View:
@@ -81,13 +115,59 @@ def grid_view(job: Job, pictures: int) -> discord.ui.View:
     return view
 
 
+def picture_view(
+    job: Job, picture: Picture, card: ModelCard | None, parent: str | None = None
+) -> discord.ui.View:
+    """Return fresh buttons for a single picture, as far as its model can do what they say.
+
+    `parent` is the address of the message that it came from.
+    """
+    view = discord.ui.View(timeout=None)
+    honours = card.honours if card else frozenset()
+    absent = {"square"} if picture.width == picture.height else set()
+    if job.kind in UPSCALES:
+        absent |= {"upsubtle", "upcreative"}
+    for needed, ops in ROWS:
+        for op in ops:
+            if needed in honours and op not in absent:
+                view.add_item(JobButton(op, job.id, picture.tile, ROW_OF[op]))
+    view.add_item(JobButton("keep", job.id, picture.tile, ROW_OF["keep"]))
+    if job.kind in UPSCALES:
+        view.add_item(JobButton("r", job.id, 0, ROW_OF["keep"]))
+    if parent is not None:
+        view.add_item(discord.ui.Button(label="Parent", url=parent, row=ROW_OF["keep"]))
+    return view
+
+
+def recoloured(message: discord.Message, faces: Mapping[str, Face]) -> discord.ui.View:
+    """Return a message's buttons as they are, but for those that have a new face by custom_id."""
+    view = discord.ui.View(timeout=None)
+    for number, row in enumerate(message.components):
+        for part in getattr(row, "children", ()):
+            if not isinstance(part, discord.Button):
+                continue
+            found = match(part.custom_id)
+            if found:
+                emoji = str(part.emoji) if part.emoji else None
+                face = faces.get(found[0], Face(part.label, emoji, part.style))
+                item = JobButton(found["op"], int(found["job"]), int(found["index"]), number, face)
+                view.add_item(item)
+            elif part.url:
+                link = discord.ui.Button[Any](label=part.label, url=part.url, row=number)
+                view.add_item(link)
+    return view
+
+
+def match(custom_id: str | None) -> re.Match[str] | None:
+    """Take a button's custom_id apart, if it is one of ours."""
+    return JobButton.__discord_ui_compiled_template__.fullmatch(custom_id or "")
+
+
 def job_of(message: discord.Message) -> int | None:
     """Return the job whose buttons a message carries."""
-    pattern = JobButton.__discord_ui_compiled_template__
     for row in message.components:
         for part in getattr(row, "children", ()):
-            found = pattern.fullmatch(getattr(part, "custom_id", None) or "")
-            if found:
+            if found := match(getattr(part, "custom_id", None)):
                 return int(found["job"])
     return None
 
@@ -100,118 +180,14 @@ class Sticky(dict[Any, Any]):
         return self.get(key, default)
 
 
-def register(client: DeskClient) -> None:
+def register(client: DeskClient, *items: type[discord.ui.DynamicItem[Any]]) -> None:
     """Let the client know the buttons of every message, also of those before a restart."""
     store = client._connection._view_store
     store._dynamic_items = Sticky(store._dynamic_items)
-    client.add_dynamic_items(JobButton)
+    client.add_dynamic_items(JobButton, *items)
 
 
-async def take_out(asked: Asked, job_id: int, index: int) -> None:
-    """U: post the stored picture, large, as the presser's own."""
-    rules = await check_asked(asked)
-    desk = asked.client.desk
-    job = await known_job(asked, job_id)
-    check_presser(asked, rules, job)
-    picture = await _stored(asked, job, index)
-    hidden = is_hidden(asked, await desk.preferences(asked.user.id), job)
-    place = (asked.guild_id, asked.channel_id or 0)
-    making = asyncio.create_task(
-        desk.finisher.tile(job, picture, asked.filesize_limit, place=place)
-    )
-    await asyncio.wait({making}, timeout=SLOW_S)
-    text = messages.picture(job, index, asked.user.id)
-    if making.done():
-        answer = await asked.response.send_message(text, file=making.result(), ephemeral=hidden)
-        message_id = answer.message_id
-    else:
-        await asked.response.defer(thinking=True, ephemeral=hidden)
-        edited = await asked.edit_original_response(content=text, attachments=[await making])
-        message_id = edited.id
-    if message_id is None:
-        return
-    posted = Posted(
-        message_id=message_id,
-        channel_id=asked.channel_id or 0,
-        guild_id=asked.guild_id,
-        job_id=job.id,
-        tile=index,
-        user_id=asked.user.id,
-    )
-    await desk.store.add_message(posted)
-    if hidden:  # what only one person sees does not last
-        desk.start(letters.send_too(asked.client, asked.user.id, job, index))
-    elif rules.gallery is not None and job.guild_id == asked.guild_id:
-        await gallery.show(asked.client, rules.gallery, job, picture, posted)
-
-
-async def vary(asked: Asked, job_id: int, index: int) -> None:
-    """V: paint variations of the stored picture."""
-    rules = await check_asked(asked)
-    desk = asked.client.desk
-    parent = await known_job(asked, job_id)
-    desk.card(parent.request.model)
-    warnings = await _check_parent(asked, rules, parent)
-    picture = await _stored(asked, parent, index)
-    job = variation_of(asked, parent, index, picture.file)
-    await take_in(asked, replace(job, request=fit(job.request, rules)))
-    await tell(asked, warnings)
-
-
-async def reroll(asked: Asked, job_id: int, _index: int) -> None:
-    """🔄: paint the same again with a new seed."""
-    rules = await check_asked(asked)
-    parent = await known_job(asked, job_id)
-    asked.client.desk.card(parent.request.model)
-    warnings = await _check_parent(asked, rules, parent)
-    job = rerun_of(asked, parent)
-    await take_in(asked, replace(job, request=fit(job.request, rules)))
-    await tell(asked, warnings)
-
-
-async def _check_parent(asked: Asked, rules: Rules, parent: Job) -> list[str]:
-    """Refuse what today's rules refuse of an old job; return warnings about its words."""
-    check_presser(asked, rules, parent)
-    rules.check_request(parent.request)
-    return await check_words(asked, parent.request.prompt)
-
-
-async def paint_again(asked: Asked, job_id: int, _index: int) -> None:
-    """Paint the same again with the same seed, for its pictures are gone."""
-    rules = await check_asked(asked)
-    desk = asked.client.desk
-    parent = await known_job(asked, job_id)
-    desk.card(parent.request.model)
-    warnings = await _check_parent(asked, rules, parent)
-    source = parent.request.image
-    if source is not None and not desk.data.path(source).is_file():
-        raise UserError(messages.LOST_SOURCE)
-    job = again_of(asked, parent)
-    await take_in(asked, replace(job, request=fit(job.request, rules)))
-    await tell(asked, warnings)
-
-
-ACTIONS: dict[str, Callable[[Asked, int, int], Awaitable[None]]] = {
-    "u": take_out,
-    "v": vary,
-    "r": reroll,
-    "a": paint_again,
-}
-
-
-async def _stored(asked: Asked, job: Job, index: int) -> Picture:
-    """Return one picture of the job, whose file is there."""
-    desk = asked.client.desk
-    pictures = await desk.store.pictures(job.id)
-    for picture in pictures:
-        if picture.tile == index and desk.data.path(picture.file).is_file():
-            return picture
-    raise PictureGoneError(job)
-
-
-class PictureGoneError(UserError):
-    """A picture is no longer kept; it can be painted again."""
-
-    def __init__(self, job: Job) -> None:
-        super().__init__(messages.LOST_PICTURE)
-        self.job = job
+def is_known(client: discord.Client, custom_id: str) -> bool:
+    """Say whether one of the registered items answers to this."""
+    patterns = client._connection._view_store._dynamic_items
+    return any(pattern.fullmatch(custom_id) for pattern in patterns)

@@ -10,7 +10,7 @@ from discord import app_commands
 from discord.gateway import DiscordWebSocket
 from discord.http import Route
 
-from bot import buttons, messages, permissions
+from bot import buttons, messages, permissions, presses, regions
 from bot.admin import desk as admin
 from bot.admin import reports, setup
 from bot.answers import answering, explain, refuse
@@ -31,7 +31,7 @@ from bot.commands import (
     turbo,
 )
 from bot.commands import help as help_command
-from bot.desk import DeskClient
+from bot.desk import Asked, DeskClient
 from bot.reactions import react
 from bot.safety import Place
 
@@ -67,6 +67,8 @@ PRESSED = (
     (delete_my_data.PRESSED, delete_my_data.answer),
 )
 """Whose custom_id says what to do: nothing of these is kept, so they work after a restart."""
+SUBMITTED = ((presses.WINDOW, presses.submit),)
+"""The same for windows that were sent."""
 
 
 def point_at(url: str) -> None:
@@ -113,7 +115,7 @@ class Easel(DeskClient):
 
     async def setup_hook(self) -> None:
         """Know the buttons of old messages, and tell Discord the commands."""
-        buttons.register(self)
+        buttons.register(self, *regions.ITEMS)
         await self.tree.sync()
 
     async def on_ready(self) -> None:
@@ -136,6 +138,8 @@ class Easel(DeskClient):
         """Answer buttons that nobody else knows, and offer what could not be delivered before."""
         if interaction.type is discord.InteractionType.component:
             await self._press(interaction)
+        elif interaction.type is discord.InteractionType.modal_submit:
+            await self._submit(interaction)
         if self.desk.offer and interaction.type is not discord.InteractionType.autocomplete:
             await self.desk.offer(interaction)
 
@@ -148,8 +152,22 @@ class Easel(DeskClient):
                 async with answering(interaction):
                     await act(interaction, found)
                 return
-        if not buttons.JobButton.__discord_ui_compiled_template__.fullmatch(custom_id):
+        if not buttons.is_known(self, custom_id):
             await refuse(interaction, messages.UNKNOWN_BUTTON)
+
+    async def _submit(self, interaction: discord.Interaction[Any]) -> None:
+        """Do what a window says that somebody sent, also one from before a restart."""
+        sent: dict[str, Any] = dict(interaction.data or {})
+        for pattern, act in SUBMITTED:
+            if found := pattern.fullmatch(str(sent.get("custom_id", ""))):
+                async with answering(interaction):
+                    await act(interaction, found)
+                return
+        await refuse(interaction, messages.UNKNOWN_BUTTON)
+
+    async def press(self, asked: Asked, op: str, job_id: int, index: int) -> None:
+        """Do what a button under a picture says."""
+        await presses.press(asked, op, job_id, index)
 
     async def on_raw_reaction_add(self, event: discord.RawReactionActionEvent) -> None:
         """Do what a reaction under one of our messages asks for."""

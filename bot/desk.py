@@ -16,6 +16,7 @@ from bot.finish import Finisher
 from bot.ledger import Ledger
 from bot.messages import FOREIGN_MODEL
 from bot.preferences import Preferences
+from bot.pressed import Pressed
 from bot.rules import Operator, Rules
 from bot.runner import Runner
 from bot.safety import Guard
@@ -43,6 +44,7 @@ class Desk:
     drafts: Drafts = field(init=False)
     loras: LoraFolder = field(init=False)
     controls: ControlFolder = field(init=False)
+    pressed: Pressed = field(init=False)
     _turns: WeakValueDictionary[int, asyncio.Lock] = field(
         default_factory=WeakValueDictionary, init=False
     )
@@ -55,6 +57,7 @@ class Desk:
         self.drafts = Drafts(self.data.root / "drafts")
         self.loras = LoraFolder(self.settings.loras)
         self.controls = ControlFolder(self.settings.controls)
+        self.pressed = Pressed()
 
     def turn_of(self, user_id: int) -> asyncio.Lock:
         """Return what a painter's job holds from the look at a quota until it is kept."""
@@ -120,9 +123,13 @@ def operator_of(settings: Settings) -> Operator:
 
 
 class DeskClient(discord.Client):
-    """A client that knows its desk."""
+    """A client that knows its desk, and what to do when a button under a picture is pressed."""
 
     desk: Desk
+
+    async def press(self, asked: "Asked", op: str, job_id: int, index: int) -> None:
+        """Do what a button says, or raise a UserError that says why not."""
+        raise NotImplementedError
 
 
 Asked = discord.Interaction[DeskClient]

@@ -107,12 +107,12 @@ class Finisher:
             png = self._data.path(picture.file).read_bytes()
         except FileNotFoundError as error:
             raise PicturesLostError(f"job={job.id} {picture.file} is gone") from error
-        card = self._card(job)
+        card = self.card(job)
         return grid.scale(png, card.delivery_scale if card else 1)
 
     def _signed(self, png: bytes, job: Job, seed: int, tile: int | None = None) -> bytes:
         """Put into the picture what it was made from, and whose message it goes on from."""
-        card = self._card(job)
+        card = self.card(job)
         remembered = memory.recall(
             flags.Wish(request=job.request, shown=job.shown),
             seed,
@@ -123,7 +123,8 @@ class Finisher:
         )
         return memory.write(png, remembered)
 
-    def _card(self, job: Job) -> ModelCard | None:
+    def card(self, job: Job) -> ModelCard | None:
+        """Return the model that painted a job, if Easel has it now."""
         return next((card for card in self._cards() if card.name == job.request.model), None)
 
 

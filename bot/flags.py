@@ -53,7 +53,6 @@ __all__ = [
     "parse_each",
     "reroll",
     "size_for",
-    "vary",
 ]
 
 log = logging.getLogger(__name__)
@@ -213,13 +212,6 @@ def again(wish: Wish) -> Wish:
 def reroll(request: Request) -> Request:
     """The same wish with another seed, even where the painter had chosen one."""
     return dataclasses.replace(request, seed=_random_seed(request.seed))
-
-
-def vary(request: Request, image: str, strength: float) -> Request:
-    """The same wish, starting from a picture, with another seed."""
-    return dataclasses.replace(
-        request, image=image, strength=strength, seed=_random_seed(request.seed)
-    )
 
 
 def check_defaults(text: str, cards: Sequence[ModelCard], limits: Limits) -> str:

@@ -4,7 +4,7 @@ Everything here takes time: call it in a thread, never on the event loop.
 """
 
 import io
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from PIL import Image, ImageOps
 
@@ -66,6 +66,16 @@ def open_upload(upload: bytes) -> bytes:
     Only the first frame is read, turned as its camera says; transparency becomes white, and
     nothing but the pixels is kept. Raises UserError, before anything large is decoded.
     """
+    return decode(upload, _flatten)
+
+
+def decode(upload: bytes, read: Callable[[Image.Image], Image.Image]) -> bytes:
+    """Let `read` make of a stranger's picture what is wanted of it, and return that as a PNG.
+
+    Raises:
+        UserError: it is too large, or no picture; before anything large is decoded.
+
+    """
     if len(upload) > UPLOAD_BYTES:
         raise UserError(
             f"The picture is {len(upload) / 2**20:.1f} MiB large; "
@@ -74,7 +84,7 @@ def open_upload(upload: bytes) -> bytes:
     try:
         with Image.open(io.BytesIO(upload), formats=FORMATS) as picture:
             _check_size(*picture.size)
-            return _png(_flatten(picture))
+            return _png(read(picture))
     except UserError:
         raise
     except Image.DecompressionBombError as error:
@@ -125,7 +135,7 @@ def _open_own(png: bytes) -> Image.Image:
 
 def _png(picture: Image.Image) -> bytes:
     """A fresh file: pixels only, without whatever the source carried along."""
-    clean = Image.new("RGB", picture.size)
+    clean = Image.new(picture.mode, picture.size)
     clean.paste(picture)
     file = io.BytesIO()
     clean.save(file, "PNG")

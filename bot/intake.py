@@ -1,31 +1,41 @@
 """How a wish becomes a job: checked, kept on disk, and only then acknowledged."""
 
 import logging
-import re
 from dataclasses import replace
+from typing import Any
 
 import aiohttp
 import discord
 
 from bot import flags, messages
-from bot.admission import check_painter, check_quota, has_quota
+from bot.admission import (
+    check_painter,
+    check_presser,
+    check_quota,
+    check_words,
+    fit,
+    has_quota,
+)
 from bot.adoption import adopt
+from bot.answers import tell
+from bot.derived import Start, inherited
 from bot.desk import Asked
 from bot.errors import DiskError, UserError
-from bot.jobs import Job, Kind, State
+from bot.flags import Wish
+from bot.grammar import take_links
+from bot.jobs import Job, Kind, Picture, State
 from bot.modes import in_mode, not_in_lane
 from bot.permissions import check_bot
 from bot.queue import QueueLimits
+from bot.readers import Size
 from bot.rules import Rules
 from bot.settings import Settings
 from engine import Request
 
 log = logging.getLogger(__name__)
 
-VARIATION_STRENGTH = 0.6
 LARGEST_ID = 2**63
 """Ids are smaller; the store could not even look for a larger one."""
-_SEED = re.compile(r"\s*--seed\s+\S+", re.IGNORECASE)
 
 
 async def check_asked(asked: Asked) -> Rules:
@@ -84,31 +94,97 @@ def is_member(asked: Asked) -> bool:
     return asked.context.dm_channel or not asked.context.private_channel
 
 
-def variation_of(asked: Asked, parent: Job, tile: int, image: str) -> Job:
-    """Return the job that varies one picture of another job."""
-    request = flags.vary(parent.request, image, VARIATION_STRENGTH)
-    job = new_job(asked, Kind.VARIATION, request, without_seed(parent.shown))
-    return replace(job, parent_id=parent.id, parent_tile=tile)
+async def stored(asked: Asked, job: Job, index: int) -> Picture:
+    """Return one picture of a job, whose file is there.
+
+    Raises:
+        PictureGoneError: it is not.
+
+    """
+    desk = asked.client.desk
+    for picture in await desk.store.pictures(job.id):
+        if picture.tile == index and desk.data.path(picture.file).is_file():
+            return picture
+    raise PictureGoneError(job)
 
 
-def rerun_of(asked: Asked, parent: Job) -> Job:
-    """Return the job that paints another one again with a new seed."""
-    kind = Kind.VARIATION if parent.kind is Kind.VARIATION else Kind.REROLL
-    job = new_job(asked, kind, flags.reroll(parent.request), without_seed(parent.shown))
-    if kind is Kind.VARIATION:
-        return replace(job, parent_id=parent.parent_id, parent_tile=parent.parent_tile)
-    return replace(job, parent_id=parent.id)
+class PictureGoneError(UserError):
+    """A picture is no longer kept; it can be painted again."""
+
+    def __init__(self, job: Job) -> None:
+        super().__init__(messages.LOST_PICTURE)
+        self.job = job
+
+
+async def start_from(asked: Asked, job_id: int, index: int, text: str | None = None) -> Start:
+    """Return what a derived job starts from, painted by the parent's prompt or by another one.
+
+    Raises:
+        UserError: this person may not press here, the picture is gone, or the prompt is wrong.
+
+    """
+    desk = asked.client.desk
+    rules = await check_asked(asked)
+    parent = await known_job(asked, job_id)
+    check_presser(asked, rules, parent)
+    card = desk.card(parent.request.model)
+    picture = await stored(asked, parent, index)
+    wish = Wish(parent.request, inherited(parent.shown))
+    if text is None:
+        rules.check_request(parent.request)
+    else:
+        wish = rewritten(asked, rules, parent, text, (picture.width, picture.height))
+        card = desk.card(wish.request.model)
+    return Start(
+        parent=parent, picture=picture, wish=wish, card=card, rules=rules, is_new=text is not None
+    )
+
+
+def rewritten(asked: Asked, rules: Rules, parent: Job, text: str, shape: Size) -> Wish:
+    """Return another prompt for a picture of this shape; its links, if any, are passed over.
+
+    Raises:
+        UserError: the prompt is wrong, or stands for several.
+
+    """
+    desk = asked.client.desk
+    given = flags.Given(
+        picture=shape,
+        control=parent.request.control or "",
+        loras=desk.loras,
+        controls=desk.controls,
+    )
+    words, _ = take_links(text)
+    return flags.parse(words, rules.cards(desk.cards()), rules.limits(), given)
+
+
+async def derive(asked: Asked, start: Start, kind: Kind, wish: Wish, **more: Any) -> None:
+    """Take in a job that starts from a picture of another one; `more` are fields of the job.
+
+    Raises:
+        UserError: a word is not wanted here, a quota is used up, or the queue is full.
+
+    """
+    warnings = await check_words(asked, wish.request.prompt)
+    job = new_job(asked, kind, fit(wish.request, start.rules), wish.shown)
+    job = replace(job, parent_id=start.parent.id, parent_tile=start.picture.tile, **more)
+    await take_in(asked, job)
+    await tell(asked, warnings)
+
+
+def rerun_of(asked: Asked, parent: Job, wish: Wish) -> Job:
+    """Return the job that paints another one again, of the same picture if it came of one."""
+    kind = Kind.REROLL if parent.kind is Kind.IMAGINE else parent.kind
+    job = new_job(asked, kind, wish.request, wish.shown)
+    if parent.parent_tile is None:
+        return replace(job, parent_id=parent.id)
+    return replace(job, parent_id=parent.parent_id, parent_tile=parent.parent_tile)
 
 
 def again_of(asked: Asked, parent: Job) -> Job:
     """Return the job that paints another one once more, with the same seed."""
     job = new_job(asked, parent.kind, parent.request, parent.shown)
     return replace(job, parent_id=parent.parent_id, parent_tile=parent.parent_tile, reply_to=None)
-
-
-def without_seed(shown: str) -> str:
-    """Return the prompt without the seed that the new job does not have."""
-    return _SEED.sub("", shown)
 
 
 async def take_in(asked: Asked, job: Job) -> None:

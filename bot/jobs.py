@@ -68,6 +68,24 @@ class Kind(StrEnum):
     IMAGINE = "imagine"
     REROLL = "reroll"
     VARIATION = "variation"
+    """As older versions of Easel called every variation."""
+    VARY_SUBTLE = "vary_subtle"
+    VARY_STRONG = "vary_strong"
+    VARY_REGION = "vary_region"
+    REMIX_SUBTLE = "remix_subtle"
+    REMIX_STRONG = "remix_strong"
+    REMIX_REGION = "remix_region"
+    UPSCALE_SUBTLE = "upscale_subtle"
+    UPSCALE_CREATIVE = "upscale_creative"
+    ZOOM = "zoom"
+    PAN_LEFT = "pan_left"
+    PAN_RIGHT = "pan_right"
+    PAN_UP = "pan_up"
+    PAN_DOWN = "pan_down"
+
+
+UPSCALES = frozenset({Kind.UPSCALE_SUBTLE, Kind.UPSCALE_CREATIVE})
+"""They make one picture, and no grid."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -76,7 +94,8 @@ class Job:
 
     `id` is the snowflake of the interaction that asked for it. `shown` is the prompt as the
     painter typed it, parameters included. `request.image` is a file relative to the data folder,
-    or `flags.ATTACHMENT` while the picture still has to be fetched from `image_url`. `token` is
+    or `flags.ATTACHMENT` while the picture still has to be fetched from `image_url`. A derived
+    job starts from tile `parent_tile` of job `parent_id`. `token` is
     the interaction's, and is forgotten when the job ends and after its 15 minutes. `ack_message_id`
     is the message that shows progress. `member` is False where the bot is no member of the place,
     so that only the token reaches it. `crashes` counts the processes that died with the job

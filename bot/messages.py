@@ -10,7 +10,7 @@ import unicodedata
 from collections.abc import Iterable
 
 from bot import pace
-from bot.jobs import Job, Kind, Lane, State
+from bot.jobs import UPSCALES, Job, Kind, Lane, State
 from bot.pace import Outlook
 from engine import read_request
 
@@ -99,9 +99,36 @@ def _around(before: str, shown: str, after: str) -> str:
     return f"{before}**{shorten(escape(shown), room)}**{after}"
 
 
+BYLINES = {
+    Kind.VARIATION: "Variations by",
+    Kind.VARY_SUBTLE: "Variations (Subtle) by",
+    Kind.VARY_STRONG: "Variations (Strong) by",
+    Kind.VARY_REGION: "Variations (Region) by",
+    Kind.REMIX_SUBTLE: "Remix (Subtle) by",
+    Kind.REMIX_STRONG: "Remix (Strong) by",
+    Kind.REMIX_REGION: "Remix (Region) by",
+    Kind.UPSCALE_SUBTLE: "Upscaled (Subtle) by",
+    Kind.UPSCALE_CREATIVE: "Upscaled (Creative) by",
+    Kind.ZOOM: "Zoom Out by",
+    Kind.PAN_LEFT: "Pan Left by",
+    Kind.PAN_RIGHT: "Pan Right by",
+    Kind.PAN_UP: "Pan Up by",
+    Kind.PAN_DOWN: "Pan Down by",
+}
+"""What stands before the painter's name over what came of another picture."""
+VARIATIONS = frozenset(
+    {Kind.VARIATION, Kind.VARY_SUBTLE, Kind.VARY_STRONG, Kind.REMIX_SUBTLE, Kind.REMIX_STRONG}
+)
+
+
 def _by(job: Job) -> str:
-    who = f"<@{job.user_id}>"
-    return f" - Variations by {who}" if job.kind is Kind.VARIATION else f" - {who}"
+    """Say whose it is and what it is of another picture, as it stands when it is done."""
+    return " ".join(filter(None, (" -", BYLINES.get(job.kind), f"<@{job.user_id}>")))
+
+
+def _doing(job: Job) -> str:
+    """Say the same while it is painted."""
+    return f" - Upscaling by <@{job.user_id}>" if job.kind in UPSCALES else _by(job)
 
 
 def _mode(job: Job) -> str:
@@ -118,9 +145,11 @@ def waiting(job: Job, *, because: str | None = None, notes: Iterable[str] = ()) 
     """Say that the job is taken in; `because` names what it waits for, such as a loading model."""
     state = f"(Waiting to start: {because})" if because else "(Waiting to start)"
     after = f" - <@{job.user_id}> {state}" + "".join(f"\n{note}" for note in notes)
-    before = ""
-    if job.kind is Kind.VARIATION and job.parent_tile is not None:
-        before = f"Making variations for image #{job.parent_tile + 1} with prompt "
+    before, number = "", (job.parent_tile or 0) + 1
+    if job.kind in VARIATIONS:
+        before = f"Making variations for image #{number} with prompt "
+    elif job.kind in UPSCALES:
+        before = f"Upscaling image #{number} with "
     return _around(before, job.shown, after)
 
 
@@ -139,7 +168,7 @@ def outlook(seen: Outlook | None) -> str | None:
 def progress(job: Job, percent: int) -> str:
     """Say how far the painting is: in percent, as a bar, in steps, and when it will be done."""
     ahead = f"\n-# {_bar(percent)} {_ahead(job, percent)}"
-    return _around("", job.shown, f"{_by(job)} ({percent}%){_mode(job)}{ahead}")
+    return _around("", job.shown, f"{_doing(job)} ({percent}%){_mode(job)}{ahead}")
 
 
 def _bar(percent: int) -> str:
@@ -177,12 +206,12 @@ def reading(job: Job) -> str | None:
 
 def stopped(job: Job) -> str:
     """Say that the job was cancelled."""
-    return _around("", job.shown, f"{_by(job)} (Stopped)")
+    return _around("", job.shown, f"{_doing(job)} (Stopped)")
 
 
 def failed(job: Job, sentence: str) -> str:
     """Say that the job failed, and why."""
-    return _around("", job.shown, f"{_by(job)} (Failed)\n{shorten(sentence, 600)}")
+    return _around("", job.shown, f"{_doing(job)} (Failed)\n{shorten(sentence, 600)}")
 
 
 def picture(job: Job, tile: int, user_id: int) -> str:

@@ -11,9 +11,9 @@ from typing import Any
 import discord
 
 from bot import messages, posts
-from bot.buttons import grid_view, job_of
+from bot.buttons import grid_view, job_of, picture_view
 from bot.finish import LARGEST_BYTES, Finisher, Place
-from bot.jobs import Job, Posted
+from bot.jobs import UPSCALES, Job, Posted
 from bot.store import Store
 
 log = logging.getLogger(__name__)
@@ -171,7 +171,10 @@ class Places:
         """Return the grid as a file, with its buttons, for its own channel or another place."""
         pictures = await self._store.pictures(job.id)
         file = await self._finisher.grid(job, pictures, limit, place=place)
-        return file, grid_view(job, len(pictures))
+        if job.kind not in UPSCALES:
+            return file, grid_view(job, len(pictures))
+        parent = job.reply_to and messages.jump(job.guild_id, job.channel_id, job.reply_to)
+        return file, picture_view(job, pictures[0], self._finisher.card(job), parent or None)
 
 
 def posted(job: Job, message_id: int, channel_id: int | None = None) -> Posted:

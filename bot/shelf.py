@@ -64,10 +64,11 @@ class Shelf(Database):
             (user_id, job_id, _WHOLE if tile is None else tile),
         )
 
-    async def is_favourite(self, job_id: int, tile: int | None = None) -> bool:
-        """Say whether somebody has this picture, or this grid, among their favourites."""
-        sql = "SELECT 1 FROM favourites WHERE job_id = ? AND tile = ? LIMIT 1"
-        return bool(list(await self._read(sql, (job_id, _WHOLE if tile is None else tile))))
+    async def fans(self, job_id: int, tile: int | None = None) -> int:
+        """Return how many people have this picture, or this grid, among their favourites."""
+        sql = "SELECT count(*) FROM favourites WHERE job_id = ? AND tile = ?"
+        rows = await self._read(sql, (job_id, _WHOLE if tile is None else tile))
+        return sum(row[0] for row in rows)
 
     async def favourites(self, user_id: int, limit: int = 50) -> list[tuple[int, int | None]]:
         """Return somebody's favourites, newest first: the job, and its tile or None for a grid."""

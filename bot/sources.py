@@ -2,8 +2,9 @@
 
 import asyncio
 import dataclasses
+from collections.abc import Callable
 
-from bot import grid
+from bot import grid, masks
 from bot.data import DataFolder
 from bot.disk import to_disk
 from bot.flags import ATTACHMENT
@@ -35,22 +36,34 @@ class Sources:
         if request.control is not None and "://" in request.control:
             file = await self._fetch(job, request.control, "control")
             request = dataclasses.replace(request, control=file)
+        if request.mask is not None and "://" in request.mask:
+            file = await self._fetch(job, request.mask, "mask", masks.open_mask)
+            request = dataclasses.replace(request, mask=file)
         if request != job.request:
             await self._store.set_request(job.id, request)
         return dataclasses.replace(
-            request, image=self._path(request.image), control=self._path(request.control)
+            request,
+            image=self._path(request.image),
+            control=self._path(request.control),
+            mask=self._path(request.mask),
         )
 
     def _path(self, file: str | None) -> str | None:
         return None if file is None else str(self._data.path(file))
 
-    async def _fetch(self, job: Job, address: str, part: str = "") -> str:
+    async def _fetch(
+        self,
+        job: Job,
+        address: str,
+        part: str = "",
+        decode: Callable[[bytes], bytes] = grid.open_upload,
+    ) -> str:
         """Put a picture from an address into the data folder; return the file's name there."""
         path = self._data.input_path(job.id, part)
         if not await asyncio.to_thread(path.exists):
             upload = await self._outbox.fetch_image(address)
             async with self._decodes:
-                png = await asyncio.to_thread(grid.open_upload, upload)
+                png = await asyncio.to_thread(decode, upload)
             await self._inspector.check_input(job, png)
             await to_disk(self._data.write_input, job.id, png, part)
         return self._data.relative(path)

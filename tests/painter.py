@@ -215,6 +215,16 @@ class Painter:
         answer: Json = await self.call("POST", "/page/interactions", body)
         return answer
 
+    async def submit_file(
+        self, interaction: Json, field: str, content: bytes, **values: Any
+    ) -> Json:
+        """Fill in and send a window with a PNG in one of its fields."""
+        given = {field: [{"file": 0}], **values}
+        body = {"type": 5, "interaction_id": interaction["interaction_id"], "values": given}
+        files = {f"{field}.png": content}
+        answer: Json = await self.call("POST", "/page/interactions", body, files=files)
+        return answer
+
     async def menu(self, message: Json, command: str) -> Json:
         """Use a command of a message's menu."""
         body = {"type": 2, "channel_id": message["channel_id"], "command": command,

@@ -1,12 +1,14 @@
 """Buttons of every message keep working, whatever discord.py does with views."""
 
+import dataclasses
+
 import discord
 import pytest
 
-from bot.buttons import JobButton, grid_view, register
+from bot.buttons import JobButton, grid_view, picture_view, register
 from bot.client import COMMANDS, Easel
-from bot.jobs import Job, Kind, State
-from engine import Request
+from bot.jobs import Job, Kind, Picture, State
+from engine import ModelCard, Request
 
 JOB = Job(
     id=1_234_567_890_123_456_789,
@@ -25,6 +27,65 @@ JOB = Job(
         model="tiny",
     ),
 )
+
+
+def picture(width=64, height=64):
+    """Return the second picture of the job."""
+    return Picture(
+        job_id=JOB.id, tile=1, seed=8, file="1.png", width=width, height=height, verdict="safe"
+    )
+
+
+def card(*honours):
+    """Return a model that can do so much."""
+    return ModelCard(
+        name="tiny", title="", family="sd1", width=64, height=64, default_steps=4,
+        default_guidance=1.0, honours=frozenset(honours),
+    )  # fmt: skip
+
+
+def words(view):
+    """Return the buttons' operations, row by row."""
+    return [
+        [part.get("custom_id", "link").partition(":")[0] for part in row["components"]]
+        for row in view.to_components()
+    ]
+
+
+@pytest.mark.parametrize(
+    ("honours", "size", "kind", "expected"),
+    [
+        (
+            ("image", "inpaint", "outpaint"), (64, 32), Kind.IMAGINE,
+            [["upsubtle", "upcreative"], ["subtle", "strong", "region"],
+             ["zoomtwice", "zoomhalf", "zoom", "square"], ["left", "right", "up", "down"],
+             ["keep", "link"]],
+        ),
+        (
+            ("image",), (64, 64), Kind.IMAGINE,
+            [["upsubtle", "upcreative"], ["subtle", "strong"], ["keep", "link"]],
+        ),
+        (
+            ("image", "outpaint"), (64, 64), Kind.UPSCALE_SUBTLE,
+            [["subtle", "strong"], ["zoomtwice", "zoomhalf", "zoom"],
+             ["left", "right", "up", "down"], ["keep", "r", "link"]],
+        ),
+        ((), (64, 64), Kind.IMAGINE, [["keep", "link"]]),
+    ],
+)  # fmt: skip
+async def test_a_picture_has_what_its_model_can(honours, size, kind, expected):
+    """Under a picture stands what its model can do with it, and a link to where it came from."""
+    job = dataclasses.replace(JOB, kind=kind)
+    view = picture_view(job, picture(*size), card(*honours), "https://discord.com/channels/1/2/3")
+    assert words(view) == expected
+    assert view.timeout is None
+    assert not [item for item in view.children
+                if item.is_dispatchable() and not isinstance(item, JobButton)]  # fmt: skip
+
+
+async def test_a_model_that_is_gone_leaves_the_heart():
+    """Without its model a picture can still be kept."""
+    assert words(picture_view(JOB, picture(), None)) == [["keep"]]
 
 
 async def test_a_grid_has_dynamic_buttons_only():
@@ -76,4 +137,4 @@ async def test_every_command_is_described():
             assert 1 <= len(command.description) <= 100
             for option in getattr(command, "parameters", ()):
                 assert option.description not in {"", "…"}, (command.name, option.name)
-    assert len(COMMANDS) == 4
+    assert len(COMMANDS) == len(set(COMMANDS))

@@ -245,15 +245,6 @@ def test_reroll_takes_another_seed():
     assert dataclasses.replace(again, seed=7) == request
 
 
-def test_vary_starts_from_a_picture():
-    """A variation keeps steps, size and guidance, and takes a new seed."""
-    request = parse("a fox --seed 7 --steps 20 --ar 2:1", CARDS).request
-    varied = flags.vary(request, "pictures/1/0.png", 0.7)
-    assert (varied.image, varied.strength) == ("pictures/1/0.png", 0.7)
-    assert varied.seed != 7
-    assert (varied.num_inference_steps, varied.width) == (20, 352)
-
-
 def test_help_has_every_parameter():
     """The help is made from the table, with the ranges of this model and this server."""
     lines = flags.describe(CARDS, Limits(max_steps=9))

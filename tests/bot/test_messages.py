@@ -74,6 +74,24 @@ def visible(content):
             messages.finished(job(kind=Kind.VARIATION, tile=0)),
             f"**a fox** - Variations by <@{PAINTER}>",
         ),
+        (
+            messages.waiting(job(kind=Kind.UPSCALE_SUBTLE, tile=1)),
+            f"Upscaling image #2 with **a fox** - <@{PAINTER}> (Waiting to start)",
+        ),
+        (
+            messages.progress(job(kind=Kind.UPSCALE_CREATIVE, tile=1), 31).partition("\n")[0],
+            f"**a fox** - Upscaling by <@{PAINTER}> (31%)",
+        ),
+        (
+            messages.finished(job(kind=Kind.UPSCALE_CREATIVE, tile=1)),
+            f"**a fox** - Upscaled (Creative) by <@{PAINTER}>",
+        ),
+        (
+            messages.finished(job(kind=Kind.REMIX_REGION, tile=0)),
+            f"**a fox** - Remix (Region) by <@{PAINTER}>",
+        ),
+        (messages.finished(job(kind=Kind.ZOOM)), f"**a fox** - Zoom Out by <@{PAINTER}>"),
+        (messages.finished(job(kind=Kind.PAN_LEFT)), f"**a fox** - Pan Left by <@{PAINTER}>"),
         (messages.stopped(job()), f"**a fox** - <@{PAINTER}> (Stopped)"),
         (messages.picture(job(), 1, 42), "**a fox** - Image #2 <@42>"),
         (

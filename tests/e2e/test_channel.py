@@ -197,7 +197,7 @@ async def test_anyone_may_press_and_owns_the_result(shared, painter):
     await other.click(grid, "U4")
     taken = await other.wait_for(says(f"Image #4 <@{other.id}>"))
     await other.click(grid, "V3")
-    varied = await other.wait_for(lambda m: f"Variations by <@{other.id}>" in m["content"]
+    varied = await other.wait_for(lambda m: f"Variations (Strong) by <@{other.id}>" in m["content"]
                                   and m["components"])  # fmt: skip
     assert varied["message_reference"]["message_id"] == grid["id"]
     (callback,) = [

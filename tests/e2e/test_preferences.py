@@ -78,7 +78,7 @@ async def test_stealth_is_for_ones_own_eyes(shared, member):
     assert f"https://discord.com/channels/@me/{dm}/{grid['id']}" in told["content"]
     assert grid["content"].endswith("(fast, stealth)")
     await member.click(grid, "V1")
-    await member.wait_for(lambda m: "Variations by" in m["content"] and m["components"])
+    await member.wait_for(lambda m: "Variations (Strong) by" in m["content"] and m["components"])
     after = await member.messages(channel)
     assert [m["id"] for m in after if "ephemeral_to" not in m] == before
 

@@ -61,8 +61,8 @@ async def test_from_imagine_to_cross(stage):
 
     answer = await painter.click(grid, "V1")
     assert answer["outcome"] == "acknowledged"
-    varied = await painter.wait_for(lambda m: "Variations by" in m["content"] and is_grid(m))
-    assert varied["content"] == f"**a red fox --steps 1200** - Variations by {me}"
+    varied = await painter.wait_for(lambda m: "Variations (St" in m["content"] and is_grid(m))
+    assert varied["content"] == f"**a red fox --steps 1200** - Variations (Strong) by {me}"
     assert varied["message_reference"]["message_id"] == grid["id"]
 
     await stage.bot.restart()
