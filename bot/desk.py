@@ -7,6 +7,7 @@ from typing import Any
 from weakref import WeakValueDictionary
 
 import discord
+from discord import app_commands
 
 from bot.belongings import Belongings
 from bot.data import DataFolder
@@ -123,9 +124,10 @@ def operator_of(settings: Settings) -> Operator:
 
 
 class DeskClient(discord.Client):
-    """A client that knows its desk, and what to do when a button under a picture is pressed."""
+    """A client that knows its desk, its commands, and what buttons under pictures do."""
 
     desk: Desk
+    tree: app_commands.CommandTree[Any]
 
     async def press(self, asked: "Asked", op: str, job_id: int, index: int) -> None:
         """Do what a button says, or raise a UserError that says why not."""

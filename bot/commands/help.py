@@ -1,4 +1,7 @@
-"""/help: how to paint, with every parameter and its range, from the table that also reads them."""
+"""/help: how to paint, in one message; and one parameter in full.
+
+The commands and parameters come from the tables that also answer to them, so none is forgotten.
+"""
 
 from typing import Any
 
@@ -7,24 +10,85 @@ from discord import app_commands
 
 from bot import flags, messages
 from bot.desk import Asked, DeskClient
+from bot.grammar import split
+from bot.parameters import PARAMETERS
+from bot.permissions import may_manage
 
 HOW = (
-    "**Easel** paints what you write: `/imagine prompt: a red fox --seed 7`.\n"
-    "Under the grid: **U1–U4** take a picture out, **V1–V4** paint variations of it, 🔄 paints "
-    "again. React with ❌ to stop or delete what is yours, with ✉️ to get it by direct message."
+    "## How to paint\n"
+    "`/imagine prompt: a red fox --ar 3:2` paints what you write. Parameters stand at the end."
 )
+UNDER = (
+    "### Under the pictures\n"
+    "**U1–U4** take a picture out, **V1–V4** paint variations of it, 🔄 paints again.\n"
+    "React with ❌ to stop or delete what is yours, ✉️ to get it by direct message, ⚠️ to report it."
+)
+COMMANDS = "### Commands"
+WINDOWS = "### Apps, in a message's menu"
+NAMES = "### Parameters\n`/help parameter:` says what one does and which values it takes."
+ROOM = 3900
+"""Characters that a message made of parts holds, with some to spare."""
+CHOICES = 25
 
 
-@app_commands.command(name="help", description="How to paint, and every parameter")
-async def show_help(interaction: discord.Interaction[Any]) -> None:
-    """Show what there is, as far as this server allows it."""
+@app_commands.command(name="help", description="How to paint, and every command and parameter")
+@app_commands.describe(parameter="One parameter to explain, such as --ar")
+async def show_help(
+    interaction: discord.Interaction[Any],
+    parameter: app_commands.Range[str, 1, 40] | None = None,
+) -> None:
+    """Show what there is, or one parameter as far as this server allows it."""
     asked: Asked = interaction
+    if parameter is not None:
+        await asked.response.send_message(await _explain(asked, parameter), ephemeral=True)
+        return
+    view = discord.ui.LayoutView(timeout=None)
+    view.add_item(discord.ui.TextDisplay(messages.shorten(_overview(asked), ROOM)))
+    view.stop()  # there is nothing to press
+    await asked.response.send_message(view=view, ephemeral=True)
+
+
+def _overview(asked: Asked) -> str:
+    """Return everything there is, each with a word."""
+    tree = asked.client.tree
+    commands = [
+        f"`/{command.name}` {command.description}"
+        for command in tree.get_commands(type=discord.AppCommandType.chat_input)
+        if command.default_permissions is None or may_manage(asked.permissions)
+    ]
+    menus = [menu.name for menu in tree.get_commands(type=discord.AppCommandType.message)]
+    names = " ".join(f"`{row}`" for row in PARAMETERS)
+    sections = [HOW, UNDER, "\n".join((COMMANDS, *commands)), f"{NAMES}\n{names}"]
+    if menus:
+        sections.insert(3, f"{WINDOWS}\n{', '.join(menus)}")
+    return "\n".join(sections)
+
+
+async def _explain(asked: Asked, parameter: str) -> str:
+    """Return the line of one parameter.
+
+    Raises:
+        UserError: there is none of that name; the sentence has the nearest one.
+
+    """
+    name = parameter.strip().lstrip("-—–").partition(" ")[0]
+    ((row, _),) = split([f"--{name}"])[1]
     rules = await asked.client.desk.rules(asked.guild_id)
     lines = flags.describe(asked.client.desk.cards(), rules.limits())
-    first, *more = messages.pages((HOW, "", *lines))
-    await asked.response.send_message(first, ephemeral=True)
-    for page in more:
-        await asked.followup.send(page, ephemeral=True)
+    return messages.refusal(lines[PARAMETERS.index(row)])
+
+
+@show_help.autocomplete("parameter")
+async def parameters(
+    interaction: discord.Interaction[Any], typed: str
+) -> list[app_commands.Choice[str]]:
+    """Propose parameters by any part of their names."""
+    part = typed.strip().lstrip("-").casefold()
+    return [
+        app_commands.Choice(name=f"--{row.name}: {row.help}"[:100], value=row.name)
+        for row in PARAMETERS
+        if any(part in name for name in (row.name, *row.aliases))
+    ][:CHOICES]
 
 
 def add_to(tree: app_commands.CommandTree[DeskClient]) -> None:

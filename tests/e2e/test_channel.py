@@ -83,18 +83,34 @@ async def test_a_painter_with_a_full_queue(shared, painter):
         await painter.stop(message)
 
 
-async def test_help_names_every_parameter(painter):
-    """/help lists each parameter with its range, to who asked alone."""
+async def test_help_names_everything(painter, admin):
+    """/help is one message with every parameter and command, to who asked alone; those of admins
+    are shown to admins.
+    """
     from bot.parameters import PARAMETERS
 
-    before = {message["id"] for message in await painter.messages()}
-    await painter.slash("help")
-    await painter.wait_for(says(f"`{PARAMETERS[-1]}`", painter.id))
-    shown = [m for m in await painter.messages() if m["id"] not in before]
-    assert {message["ephemeral_to"] for message in shown} == {painter.id}
-    text = "\n".join(message["content"] for message in shown)
+    shown = {}
+    for person in (painter, admin):
+        await person.slash("help")
+        message = await person.wait_for(lambda m, p=person: m.get("ephemeral_to") == p.id)
+        shown[person] = "".join(part["content"] for part in message["components"])
     for row in PARAMETERS:
-        assert f"`{row}`" in text
+        assert f"`{row}`" in shown[painter]
+    commands = [c["name"] for c in (await painter.state())["commands"] if c.get("type", 1) == 1]
+    for name in commands:
+        assert f"`/{name}`" in shown[admin]
+        assert (f"`/{name}`" in shown[painter]) == (name != "easel")
+
+
+async def test_help_with_one_parameter(painter):
+    """/help parameter: says what it does and its range; a wrong name gets the nearest one."""
+    names = [
+        choice["value"] for choice in await painter.complete("help", "parameter", parameter="st")
+    ]
+    assert {"steps", "strength", "stop"} <= set(names)
+    for given, named in (("--steps", "a whole number from 1 to 5000"), ("sed", "`--seed`?")):
+        await painter.slash("help", parameter=given)
+        await painter.wait_for(says(named, painter.id))
 
 
 # -- pictures -------------------------------------------------------------------------------------
