@@ -257,12 +257,13 @@ def export(
     out: Annotated[Path, typer.Option("--out", help="the folder to replace")] = Path(
         "engine/embedded"
     ),
+    start: StartOption = None,
 ) -> None:
     """Write the model in diffusers' format, fp16."""
     from engine.training.export import export_model
 
     _start(1)
-    export_model(_preset(preset), work, out)
+    export_model(_preset(preset), work, out, start)
 
 
 @app.command()
@@ -273,13 +274,15 @@ def evaluate(
     out: Annotated[Path, typer.Option("--out", help="where the pictures go")] = Path(
         "data/evaluation"
     ),
+    per_cell: Annotated[int, typer.Option("--per-cell", help="pictures of each cell")] = 100,
+    start: StartOption = None,
     threads: ThreadsOption = 1,
 ) -> None:
     """Measure the newest checkpoints and paint a contact sheet."""
     from engine.training.evaluate import evaluate_model
 
     _start(threads)
-    evaluate_model(_preset(preset), pack, work, out)
+    evaluate_model(_preset(preset), pack, work, out, per_cell, start)
 
 
 if __name__ == "__main__":

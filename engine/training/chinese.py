@@ -12,9 +12,9 @@ BEFORE = ("sunset", "brick wall", "mountains", "night sky")
 ENDS_AT_A_SPOT = ("下", "底", "边", "景", "天")
 
 
-def _place(place: str, rng: random.Random) -> str:
+def place_in_chinese(place: str, name: int = 0) -> str:
     """ "在海滩上", "在森林里", "在日落前"."""
-    word = rng.choice(phrases.PLACES_ZH[place])
+    word = phrases.PLACES_ZH[place][name]
     if word.endswith(ENDS_AT_A_SPOT) and place not in BEFORE:
         return f"在{word}"
     spot = "上" if place in ON_TOP else "前" if place in BEFORE else "里"
@@ -54,7 +54,8 @@ def _setting(text: str, scene: Scene, rng: random.Random) -> str:
         return text
     if len(scene.items) > 3 or rng.random() < 0.15:
         return f"{text}，{rng.choice(phrases.PLACES_ZH[scene.place])}"
-    place = _place(scene.place, rng)
+    names = phrases.PLACES_ZH[scene.place]
+    place = place_in_chinese(scene.place, rng.randrange(len(names)))
     kind = rng.random()
     if kind < 0.3:
         return f"{place.removeprefix('在')}的{text}"

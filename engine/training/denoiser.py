@@ -139,9 +139,12 @@ def train_denoiser(
     return trainer.run(compute_loss, lambda: ema.update(denoiser), bank.take_new_shards)
 
 
-def load_denoiser(preset: Preset, folder: Path) -> UNet2DConditionModel:
-    """The averaged denoiser of a checkpoint."""
+def load_denoiser(preset: Preset, folder: Path, start: Path | None = None) -> UNet2DConditionModel:
+    """The averaged denoiser of a checkpoint, or that of a model folder where there is none."""
     shape = (preset.autoencoder.latent_channels, preset.side // 8, preset.text.width)
     denoiser = make_denoiser(preset.denoiser, *shape)
-    load_weights(folder, "ema", denoiser)
+    if start and not (folder / "ema.safetensors").exists():
+        start_from(start, "unet", denoiser)
+    else:
+        load_weights(folder, "ema", denoiser)
     return denoiser

@@ -15,9 +15,11 @@ from diffusers import (
 from PIL import Image
 from torch import Tensor
 
+from engine.training import phrases
 from engine.training.autoencoder import decode, encode, psnr_db
 from engine.training.captions import with_article
 from engine.training.checkpoint import load_weights
+from engine.training.chinese import place_in_chinese
 from engine.training.evaluator import (
     JUDGED,
     Accuracy,
@@ -33,12 +35,11 @@ from engine.training.export import (
     load_pipeline,
     load_text,
 )
-from engine.training.phrases import PLACE_PHRASES
 from engine.training.presets import Preset
 from engine.training.scenes import SceneRenderer
 from engine.training.sprites import read_pack
 from engine.training.text import TOWER_SIDE, Matcher, same_meaning, tokenize
-from engine.training.world import Scene, Split
+from engine.training.world import Scene, Split, all_things
 
 log = logging.getLogger(__name__)
 
@@ -142,7 +143,7 @@ def plain_caption(scene: Scene) -> str:
     item = scene.items[0]
     words = with_article(f"{item.colour or ''} {item.thing}".strip(), item.thing)
     if scene.place:
-        return f"{words} {PLACE_PHRASES[scene.place][0]}"
+        return f"{words} {phrases.PLACE_PHRASES[scene.place][0]}"
     return f"{words} on a {scene.backdrop} background" if scene.backdrop else words
 
 
@@ -166,10 +167,22 @@ def paint_captions(
     return torch.cat(painted)
 
 
+def chinese_caption(scene: Scene) -> str:
+    """The plainest way to ask for a scene of one thing in Chinese."""
+    item = scene.items[0]
+    words = phrases.COLOURS_ZH.get(item.colour or "", "") + all_things()[item.thing].labels_zh[0]
+    if scene.place:
+        return f"{place_in_chinese(scene.place)}的{words}"
+    return f"{words}，{phrases.COLOURS_ZH[scene.backdrop]}背景" if scene.backdrop else words
+
+
 def score_cells(
     preset: Preset, pack: Path, work: Path, pipeline: StableDiffusionPipeline, count: int
 ) -> dict[str, dict[str, Accuracy]]:
-    """Per matched cell: real scenes (the ceiling), painted ones, painted for other captions."""
+    """Per matched cell: real scenes (the ceiling), painted ones, painted for other captions.
+
+    Painted ones are asked for in English, and again in Chinese.
+    """
     world = preset.world
     evaluator = Evaluator(world).eval()
     load_weights(work / "evaluator", "evaluator", evaluator)
@@ -178,10 +191,15 @@ def score_cells(
     for name, scenes in matched_cells(world, seed=7, count=count).items():
         real = renderer.render(scenes, torch.Generator().manual_seed(7))
         painted = paint_captions(pipeline, [plain_caption(scene) for scene in scenes])
+        chinese = paint_captions(pipeline, [chinese_caption(scene) for scene in scenes])
+        pictures = {
+            "real": real,
+            "painted": painted,
+            "chinese": chinese,
+            "shuffled": painted.roll(1, 0),
+        }
         scores[name] = {
-            "real": judge(evaluator, world, scenes, real),
-            "painted": judge(evaluator, world, scenes, painted),
-            "shuffled": judge(evaluator, world, scenes, painted.roll(1, 0)),
+            row: judge(evaluator, world, scenes, shown) for row, shown in pictures.items()
         }
         log.info("cell=%s %s", name, scores[name])
     return scores
@@ -215,7 +233,7 @@ def score_variations(
 
 
 def write_table(scores: dict[str, dict[str, Accuracy]]) -> str:
-    """The scores as a Markdown table: real / painted / shuffled in percent."""
+    """The scores in percent: real / painted / painted from Chinese / shuffled."""
     lines = ["| cell | pictures | thing | colour | place |", "|---|---|---|---|---|"]
     for name, rows in scores.items():
         columns = [
@@ -238,18 +256,27 @@ def show_reconstructions(autoencoder: AutoencoderTiny, pictures: Tensor) -> Imag
 
 
 def evaluate_model(
-    preset: Preset, pack: Path, work: Path, out: Path, per_cell: int = 100
+    preset: Preset,
+    pack: Path,
+    work: Path,
+    out: Path,
+    per_cell: int = 100,
+    start: Path | None = None,
 ) -> dict[str, float]:
-    """Write scores.json, reconstructions.png, sheet.png and, with an evaluator, table.md."""
+    """Write scores.json, reconstructions.png, sheet.png and, with an evaluator, table.md.
+
+    Parts that were not trained under ``work`` are those of the model folder ``start``.
+    """
     out.mkdir(parents=True, exist_ok=True)
-    autoencoder = load_autoencoder(preset, work / "autoencoder")
+    autoencoder = load_autoencoder(preset, work / "autoencoder", start)
     pictures = pictures_of(preset, pack, "held-out", 256, seed=99)
     scores = measure_autoencoder(autoencoder, pictures)
-    scores["retrieval"] = measure_retrieval(preset, pack, work)
+    if (work / "text" / "matcher.safetensors").exists():
+        scores["retrieval"] = measure_retrieval(preset, pack, work)
     (out / "scores.json").write_text(json.dumps(scores, indent=2) + "\n", encoding="utf-8")
     show_reconstructions(autoencoder, pictures[:16]).save(out / "reconstructions.png")
-    if (work / "denoiser" / "ema.safetensors").exists():
-        pipeline = load_pipeline(preset, work)
+    if start or (work / "denoiser" / "ema.safetensors").exists():
+        pipeline = load_pipeline(preset, work, start)
         paint_sheet(pipeline).save(out / "sheet.png")
         if (work / "evaluator" / "evaluator.safetensors").exists():
             table = write_table(score_cells(preset, pack, work, pipeline, per_cell))

@@ -16,18 +16,26 @@ from diffusers import (
     StableDiffusionPipeline,
     UNet2DConditionModel,
 )
+from safetensors.torch import load_file
 from transformers import CLIPTextModel, CLIPTokenizer
 
 from engine.training.autoencoder import make_autoencoder
-from engine.training.checkpoint import load_weights, read_numbers, start_from, write_numbers
+from engine.training.checkpoint import (
+    load_weights,
+    read_numbers,
+    replace_file,
+    start_from,
+    write_numbers,
+)
 from engine.training.denoiser import SCHEDULE, load_denoiser
 from engine.training.presets import Preset
 from engine.training.text import make_text_encoder
 from engine.training.tokenizer import load_tokenizer
 
-KEPT_FILES = ("README.md", "NOTICE", "samples.webp")  # written by hand or by evaluate
+KEPT_FILES = ("README.md", "NOTICE", "samples.webp", "words.json")  # by hand, or commands' own
 DEFAULT_STEPS = 20
 DEFAULT_GUIDANCE = 4.0
+PLAIN_SCALE, UPSCALED_SCALE = 2, 4  # a tile leaves so many times larger than it is painted
 
 
 def load_autoencoder(preset: Preset, folder: Path, start: Path | None = None) -> AutoencoderTiny:
@@ -83,18 +91,32 @@ def make_pipeline(
     )
 
 
-def load_pipeline(preset: Preset, work: Path) -> StableDiffusionPipeline:
-    """The pipeline of the newest checkpoints under ``work``."""
-    tokenizer, text_encoder = load_text(preset, work / "text")
+def load_pipeline(preset: Preset, work: Path, start: Path | None = None) -> StableDiffusionPipeline:
+    """The pipeline of the newest checkpoints; parts not trained since are those of ``start``."""
+    tokenizer, text_encoder = load_text(preset, work / "text", start)
     return make_pipeline(
-        load_autoencoder(preset, work / "autoencoder"),
+        load_autoencoder(preset, work / "autoencoder", start),
         text_encoder,
         tokenizer,
-        load_denoiser(preset, work / "denoiser").eval(),
+        load_denoiser(preset, work / "denoiser", start).eval(),
     )
 
 
-def write_card(preset: Preset, folder: Path, trained_samples: int) -> None:
+def export_upscaler(work: Path, folder: Path, start: Path | None = None) -> bool:
+    """Write the upscaler in fp16, if there is one, trained or to be kept."""
+    trained, old = work / "upscaler.safetensors", (start or work) / "upscaler/model.safetensors"
+    source = trained if trained.exists() else old
+    if not source.exists():
+        return False
+    (folder / "upscaler").mkdir()
+    tensors = {name: tensor.half() for name, tensor in load_file(source).items()}
+    replace_file(folder / "upscaler" / "model.safetensors", tensors)
+    return True
+
+
+def write_card(
+    preset: Preset, folder: Path, trained_samples: int, delivery_scale: int = PLAIN_SCALE
+) -> None:
     """easel.json: what Easel shows and checks before a model is loaded."""
     world = preset.world
     card = {
@@ -104,12 +126,13 @@ def write_card(preset: Preset, folder: Path, trained_samples: int) -> None:
         "default_guidance": DEFAULT_GUIDANCE,
         "max_side": 2 * preset.side,
         "size_multiple": 8,
-        "delivery_scale": 2,
+        "delivery_scale": delivery_scale,
         "trained_samples": trained_samples,
         "untrained": trained_samples == 0,
         "things": list(world.things),
         "colours": list(world.colours),
         "places": list(world.places),
+        "styles": list(world.styles),
     }
     text = json.dumps(card, indent=2, ensure_ascii=False) + "\n"
     (folder / "easel.json").write_text(text, encoding="utf-8")
@@ -139,18 +162,23 @@ def _tidy_configs(folder: Path) -> None:
     write_numbers(autoencoder, numbers)
 
 
-def export_model(preset: Preset, work: Path, folder: Path) -> None:
-    """Write the shipping folder from the newest checkpoints; hand-written files are kept."""
+def export_model(preset: Preset, work: Path, folder: Path, start: Path | None = None) -> None:
+    """Write the shipping folder from the newest checkpoints; hand-written files are kept.
+
+    Parts that were not trained since are those of the model folder ``start``.
+    """
     new = folder.with_name(folder.name + ".new")
     shutil.rmtree(new, ignore_errors=True)
-    pipeline = load_pipeline(preset, work).to(torch.float16)
+    pipeline = load_pipeline(preset, work, start).to(torch.float16)
     pipeline.set_progress_bar_config(disable=True)
     pipeline.save_pretrained(new, safe_serialization=True)
     _tidy_configs(new)
     tokenizer_model = pipeline.tokenizer.backend_tokenizer.model
     tokenizer_model.save(str(new / "tokenizer"))
-    samples = read_numbers(work / "denoiser" / "progress.json").get("samples", 0)
-    write_card(preset, new, samples)
+    before = read_numbers(start / "easel.json").get("trained_samples", 0) if start else 0
+    samples = before + read_numbers(work / "denoiser" / "progress.json").get("samples", 0)
+    has_upscaler = export_upscaler(work / "upscaler", new, start)
+    write_card(preset, new, samples, UPSCALED_SCALE if has_upscaler else PLAIN_SCALE)
     for name in KEPT_FILES:
         if (folder / name).exists():
             shutil.copy2(folder / name, new / name)

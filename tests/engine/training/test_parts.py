@@ -23,6 +23,7 @@ from engine.training.presets import STAGE_A, DenoiserSize, Preset
 from engine.training.text import contrast_loss, draw_batch, tokenize, train_text
 from engine.training.trainer import Plan, rate_at
 from engine.training.world import has_held_out_pair
+from engine.upscaler import Upscaler, load_upscaler
 
 
 def plan_for(folder: Path, steps: int, *, resume: bool = False) -> Plan:
@@ -151,6 +152,22 @@ def test_training_goes_on_from_exported_weights(
         assert all(torch.allclose(before[name], after[name], atol=1e-3) for name in before)
     vocabulary = "tokenizer/vocab.json"
     assert (tmp_path / "text" / vocabulary).read_text() == (exported / vocabulary).read_text()
+
+
+def test_parts_not_trained_since_stay_as_they_are(
+    preset: Preset, exported: Path, tmp_path: Path
+) -> None:
+    """A new upscaler alone makes a new folder: the rest is the old model, byte for byte."""
+    (tmp_path / "upscaler").mkdir()
+    replace_file(tmp_path / "upscaler" / "upscaler.safetensors", Upscaler().state_dict())
+    export_model(preset, tmp_path, tmp_path / "new", exported)
+    for path in ("unet/diffusion_pytorch_model", "text_encoder/model"):
+        old, new = (load_file(at / f"{path}.safetensors") for at in (exported, tmp_path / "new"))
+        assert all(torch.equal(old[name], new[name]) for name in old)
+    load_upscaler(tmp_path / "new" / "upscaler" / "model.safetensors")
+    cards = [json.loads((at / "easel.json").read_text()) for at in (exported, tmp_path / "new")]
+    assert [card["delivery_scale"] for card in cards] == [2, 4]
+    assert cards[1]["trained_samples"] == cards[0]["trained_samples"] > 0
 
 
 def test_weights_of_another_size_are_refused(preset: Preset, exported: Path, work: Path,
