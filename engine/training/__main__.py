@@ -9,6 +9,7 @@ import torch
 import typer
 from torch.multiprocessing.spawn import spawn
 
+from engine.training.machine import find_machine
 from engine.training.presets import PRESETS, Preset
 from engine.training.trainer import Plan
 from engine.training.world import all_things
@@ -34,11 +35,6 @@ def _preset(name: str) -> Preset:
     if name not in PRESETS:
         raise typer.BadParameter(f"no preset {name!r}; there are: {', '.join(PRESETS)}")
     return PRESETS[name]()
-
-
-def _has_bf16() -> bool:
-    """Whether this CPU multiplies bfloat16 itself; elsewhere it would be slower than fp32."""
-    return bool(torch.ops.mkldnn._is_mkldnn_bf16_supported())
 
 
 def _start(threads: int) -> None:
@@ -86,7 +82,7 @@ def autoencoder(
 
     _start(threads)
     plan = Plan(work / "autoencoder", minutes, resume, start)
-    train_autoencoder(_preset(preset), pack, plan, use_bf16=_has_bf16())
+    train_autoencoder(_preset(preset), pack, plan, machine=find_machine())
 
 
 @app.command()
@@ -104,7 +100,7 @@ def text(
 
     _start(threads)
     plan = Plan(work / "text", minutes, resume, start)
-    train_text(_preset(preset), pack, plan, use_bf16=_has_bf16())
+    train_text(_preset(preset), pack, plan, machine=find_machine())
 
 
 @app.command()
@@ -120,7 +116,8 @@ def chinese(
     from engine.training.bilingual import train_bilingual
 
     _start(threads)
-    train_bilingual(_preset(preset), Plan(work / "text", minutes, resume, start))
+    plan = Plan(work / "text", minutes, resume, start)
+    train_bilingual(_preset(preset), plan, machine=find_machine())
 
 
 @app.command()
@@ -140,7 +137,7 @@ def bank(
     chosen = _preset(preset)
     encoder = load_autoencoder(chosen, work / "autoencoder", start)
     count = scenes or chosen.bank_scenes
-    write_bank(chosen, pack, work / "bank", encoder, scenes=count, use_bf16=_has_bf16())
+    write_bank(chosen, pack, work / "bank", encoder, scenes=count, machine=find_machine())
 
 
 @app.command()
@@ -157,16 +154,19 @@ def words(
     _start(threads)
     chosen = _preset(preset)
     tokenizer, encoder = load_text(chosen, work / "text", start)
-    write_words(work / "bank", encoder, tokenizer, chosen.text.context)
+    write_words(work / "bank", encoder, tokenizer, chosen.text.context, find_machine())
 
 
-def _denoise(rank: int, preset: str, work: Path, plan: Plan, workers: int, threads: int) -> None:
+def _denoise(
+    rank: int, preset: str, work: Path, plan: Plan, workers: int, threads: int, batch: int
+) -> None:
     from engine.training.denoiser import train_denoiser
     from engine.training.workers import Workers
 
     _start(threads)
     together = Workers(rank, workers, _meeting(work))
-    train_denoiser(_preset(preset), work / "bank", plan, use_bf16=_has_bf16(), workers=together)
+    chosen, machine = _preset(preset), find_machine()
+    train_denoiser(chosen, work / "bank", plan, batch=batch, machine=machine, workers=together)
 
 
 def _meeting(work: Path) -> Path:
@@ -183,11 +183,12 @@ def denoiser(
     rate: Annotated[float, typer.Option("--rate", help="share of the learning rate")] = 1.0,
     threads: ThreadsOption = 1,
     workers: Annotated[int, typer.Option("--workers", help="processes that train together")] = 1,
+    batch: Annotated[int, typer.Option("--batch", help="samples of a step; more on a GPU")] = 64,
 ) -> None:
     """Train the denoiser on the bank."""
     _meeting(work).unlink(missing_ok=True)
     plan = Plan(work / "denoiser", minutes, resume, start, rate)
-    arguments = (preset, work, plan, workers, threads)
+    arguments = (preset, work, plan, workers, threads, batch)
     if workers == 1:
         _denoise(0, *arguments)
     else:
@@ -215,7 +216,7 @@ def upscaler(
     chosen = _preset(preset)
     autoencoder = load_autoencoder(chosen, work / "autoencoder", start)
     plan = Plan(work / "upscaler", minutes, resume)
-    train_upscaler(chosen, pack, plan, autoencoder)
+    train_upscaler(chosen, pack, plan, autoencoder, machine=find_machine())
 
 
 @app.command()
@@ -247,7 +248,7 @@ def evaluator(
 
     _start(threads)
     plan = Plan(work / "evaluator", minutes, resume)
-    train_evaluator(_preset(preset), pack, plan, use_bf16=_has_bf16())
+    train_evaluator(_preset(preset), pack, plan, machine=find_machine())
 
 
 @app.command()

@@ -13,6 +13,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from engine.training.checkpoint import start_from
+from engine.training.machine import CPU, Machine
 from engine.training.meter import Progress
 from engine.training.muon import make_optimizers
 from engine.training.presets import AutoencoderSize, Preset
@@ -81,14 +82,17 @@ def train_autoencoder(
     batch: int = 8,
     lr: float = 1e-3,
     muon_lr: float | None = 0.01,
-    use_bf16: bool = False,
+    machine: Machine = CPU,
     seed: int = 1,
 ) -> Progress:
     """Train on freshly composed scenes until the plan is over."""
     torch.manual_seed(seed)
     world = preset.world
-    renderer = SceneRenderer(read_pack(pack, world.things, world.arts), preset.square)
-    autoencoder = make_autoencoder(preset.autoencoder).to(memory_format=torch.channels_last)
+    sprites = read_pack(pack, world.things, world.arts)
+    renderer = SceneRenderer(sprites, preset.square, machine.device)
+    autoencoder = make_autoencoder(preset.autoencoder).to(
+        machine.device, memory_format=torch.channels_last
+    )
     start_from(plan.start, "vae", autoencoder)
     trainer = Trainer(
         plan,
@@ -96,12 +100,12 @@ def train_autoencoder(
         make_optimizers([autoencoder], lr, muon_lr, weight_decay=0.0),
     )
     rng = random.Random(seed + trainer.progress.samples)
-    generator = torch.Generator().manual_seed(seed + trainer.progress.samples)
+    generator = machine.generator(seed + trainer.progress.samples)
 
     def compute_loss() -> tuple[Tensor, int]:
         scenes = [world.draw_scene(rng) for _ in range(batch)]
         pictures = renderer.render(scenes, generator).contiguous(memory_format=torch.channels_last)
-        with torch.autocast("cpu", dtype=torch.bfloat16, enabled=use_bf16):
+        with machine.autocast():
             latents = encode(autoencoder, pictures)
             noise = LATENT_NOISE * torch.randn_like(latents)
             painted = decode(autoencoder, latents + noise)

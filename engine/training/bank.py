@@ -19,6 +19,7 @@ from engine.training.autoencoder import encode
 from engine.training.canvas import Size
 from engine.training.captions import Captioner
 from engine.training.checkpoint import read_numbers, replace_file, write_numbers
+from engine.training.machine import CPU, Machine
 from engine.training.presets import Preset
 from engine.training.scenes import SceneRenderer
 from engine.training.sprites import read_pack
@@ -45,30 +46,31 @@ def write_bank(
     autoencoder: AutoencoderTiny,
     *,
     scenes: int,
-    use_bf16: bool = False,
+    machine: Machine = CPU,
     seed: int = 4,
 ) -> None:
     """Write shards until ``scenes`` are there; a shard that exists is left as it is."""
     folder.mkdir(parents=True, exist_ok=True)
     world = preset.world
     sprites = read_pack(pack, world.things, world.arts)
+    autoencoder.to(machine.device)
     for shard in range((scenes + SHARD_SCENES - 1) // SHARD_SCENES):
         path = folder / f"shard-{shard:03d}.safetensors"
         if path.exists():
             continue
-        renderer = SceneRenderer(sprites, shape_of(preset, shard))
+        renderer = SceneRenderer(sprites, shape_of(preset, shard), machine.device)
         rng = random.Random(seed * 1000 + shard)
         captioner = Captioner(rng, world.chinese_share)
-        generator = torch.Generator().manual_seed(seed * 1000 + shard)
+        generator = machine.generator(seed * 1000 + shard)
         latents: list[Tensor] = []
         captions: list[str] = []
         size = min(SHARD_SCENES, scenes - shard * SHARD_SCENES)
         for start in range(0, size, BATCH):
             drawn = [world.draw_scene(rng) for _ in range(min(BATCH, size - start))]
             pictures = renderer.render(drawn, generator)
-            with torch.autocast("cpu", dtype=torch.bfloat16, enabled=use_bf16):
+            with machine.autocast():
                 codes = encode(autoencoder, pictures).float()
-            latents.append((codes * autoencoder.config.scaling_factor).half())
+            latents.append((codes * autoencoder.config.scaling_factor).half().cpu())
             captions += [captioner.write(scene) for scene in drawn]
         write_numbers(path.with_suffix(".json"), {"captions": captions})
         replace_file(path, {"latents": torch.cat(latents)})
@@ -77,13 +79,20 @@ def write_bank(
 
 @torch.no_grad()
 def write_words(
-    folder: Path, text_encoder: CLIPTextModel, tokenizer: CLIPTokenizer, context: int
+    folder: Path,
+    text_encoder: CLIPTextModel,
+    tokenizer: CLIPTokenizer,
+    context: int,
+    machine: Machine = CPU,
 ) -> None:
     """Encode the captions of every shard that has no words yet."""
 
     def embed(captions: list[str]) -> Tensor:
-        words: Tensor = text_encoder(tokenize(tokenizer, captions, context)).last_hidden_state
-        return words.half()
+        ids = tokenize(tokenizer, captions, context).to(machine.device)
+        words: Tensor = text_encoder(ids).last_hidden_state
+        return words.half().cpu()
+
+    text_encoder.to(machine.device)
 
     for path in sorted(folder.glob("shard-*.safetensors")):
         words_path = path.with_name(path.name.replace("shard", "words"))

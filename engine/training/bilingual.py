@@ -16,6 +16,7 @@ from transformers import CLIPTextModel, CLIPTokenizer
 from engine.training.captions import Captioner
 from engine.training.checkpoint import start_from
 from engine.training.chinese import write_chinese
+from engine.training.machine import CPU, Machine
 from engine.training.meter import Progress
 from engine.training.muon import make_optimizers
 from engine.training.presets import Preset
@@ -40,7 +41,10 @@ class Teacher:
         """Mean squared distance: Chinese to English after the last word, English to itself."""
         english = [captioner.write_english(scene) for scene in scenes]
         chinese = [write_chinese(scene, captioner.rng) for scene in scenes]
-        ids, ids_zh = (tokenize(self.tokenizer, some, length) for some in (english, chinese))
+        device = self.encoder.device
+        ids, ids_zh = (
+            tokenize(self.tokenizer, some, length).to(device) for some in (english, chinese)
+        )
         with torch.no_grad():
             meant: Tensor = self.old(ids).last_hidden_state
         kept = max(1, len(scenes) // KEPT_OF)
@@ -60,6 +64,7 @@ def train_bilingual(
     batch: int = 48,
     lr: float = 2e-3,
     muon_lr: float | None = 0.006,
+    machine: Machine = CPU,
     seed: int = 8,
 ) -> Progress:
     """Teach until the plan is over; the folder then holds a text encoder of both languages."""
@@ -69,6 +74,7 @@ def train_bilingual(
     tokenizer = open_tokenizer(preset, plan)
     encoder = make_text_encoder(preset.text, tokenizer)
     start_from(plan.start, "text_encoder", encoder)
+    encoder.to(machine.device)
     teacher = Teacher(encoder, tokenizer)
     trainer = Trainer(plan, {"text_encoder": encoder}, make_optimizers([encoder], lr, muon_lr))
     rng = random.Random(seed + trainer.progress.samples)

@@ -14,6 +14,7 @@ from diffusers import (
 )
 from PIL import Image
 from torch import Tensor
+from torch.nn import functional
 
 from engine.training import phrases
 from engine.training.autoencoder import decode, encode, psnr_db
@@ -39,7 +40,7 @@ from engine.training.presets import Preset
 from engine.training.scenes import SceneRenderer
 from engine.training.sprites import read_pack
 from engine.training.text import TOWER_SIDE, Matcher, same_meaning, tokenize
-from engine.training.world import Scene, Split, all_things
+from engine.training.world import Scene, Split, World, all_things
 
 log = logging.getLogger(__name__)
 
@@ -148,14 +149,17 @@ def plain_caption(scene: Scene) -> str:
 
 
 def paint_captions(
-    pipeline: StableDiffusionPipeline, captions: Sequence[str], batch: int = 20
+    pipeline: StableDiffusionPipeline,
+    captions: Sequence[str],
+    batch: int = 20,
+    first_seed: int = 0,
 ) -> Tensor:
-    """One picture [3,S,S] in 0..1 per caption, seeds 0, 1, 2, ..."""
+    """One picture [3,S,S] in 0..1 per caption, seeds 0, 1, 2, ... if not told to start later."""
     pipeline.set_progress_bar_config(disable=True)
     painted = []
     for start in range(0, len(captions), batch):
         some = list(captions[start : start + batch])
-        seeds = range(start, start + len(some))
+        seeds = range(first_seed + start, first_seed + start + len(some))
         pictures = pipeline(
             some,
             num_inference_steps=DEFAULT_STEPS,
@@ -203,6 +207,39 @@ def score_cells(
         }
         log.info("cell=%s %s", name, scores[name])
     return scores
+
+
+def score_languages(
+    world: World, pipeline: StableDiffusionPipeline, count: int, seed: int = 9
+) -> dict[str, float]:
+    """How often a picture finds, among ``count``, the one painted for its own English caption.
+
+    Nothing is judged but likeness of the pixels, and seeds differ, so English itself is the
+    ceiling; pictures asked for in Chinese are to find theirs as often.
+    """
+    rng = random.Random(seed)
+    scenes: list[Scene] = []
+    while len(scenes) < count:
+        scene = draw_single(world, rng, "all")
+        if scene.place and plain_caption(scene) not in map(plain_caption, scenes):
+            scenes.append(scene)
+    english = [plain_caption(scene) for scene in scenes]
+    kept = _shrink(paint_captions(pipeline, english, first_seed=1000))
+    asked = {
+        "english": english,
+        "chinese": [chinese_caption(scene) for scene in scenes],
+        "english, shuffled": [*english[1:], english[0]],
+    }
+    found = {}
+    for name, captions in asked.items():
+        distances = torch.cdist(_shrink(paint_captions(pipeline, captions)), kept)
+        found[name] = (distances.argmin(1) == torch.arange(count)).float().mean().item()
+    return found
+
+
+def _shrink(pictures: Tensor) -> Tensor:
+    """Pictures as rows of numbers, small enough that a thing may stand a little aside."""
+    return functional.adaptive_avg_pool2d(pictures, 12).flatten(1)
 
 
 def score_variations(
@@ -273,15 +310,17 @@ def evaluate_model(
     scores = measure_autoencoder(autoencoder, pictures)
     if (work / "text" / "matcher.safetensors").exists():
         scores["retrieval"] = measure_retrieval(preset, pack, work)
-    (out / "scores.json").write_text(json.dumps(scores, indent=2) + "\n", encoding="utf-8")
     show_reconstructions(autoencoder, pictures[:16]).save(out / "reconstructions.png")
     if start or (work / "denoiser" / "ema.safetensors").exists():
         pipeline = load_pipeline(preset, work, start)
         paint_sheet(pipeline).save(out / "sheet.png")
+        languages = score_languages(preset.world, pipeline, per_cell)
+        scores |= {f"found, {name}": share for name, share in languages.items()}
         if (work / "evaluator" / "evaluator.safetensors").exists():
             table = write_table(score_cells(preset, pack, work, pipeline, per_cell))
             kept = score_variations(preset, work, pipeline, per_cell // 2)
             table += "".join(f"\n{name}: {100 * share:.0f} %" for name, share in kept.items())
             (out / "table.md").write_text(table, encoding="utf-8")
+    (out / "scores.json").write_text(json.dumps(scores, indent=2) + "\n", encoding="utf-8")
     log.info("scores %s", scores)
     return scores

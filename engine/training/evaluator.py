@@ -13,6 +13,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from engine.training.machine import CPU, Machine
 from engine.training.meter import Progress
 from engine.training.muon import make_optimizers
 from engine.training.presets import Preset
@@ -83,27 +84,30 @@ def train_evaluator(
     batch: int = 64,
     lr: float = 1e-3,
     muon_lr: float | None = 0.01,
-    use_bf16: bool = False,
+    machine: Machine = CPU,
     seed: int = 1001,
 ) -> Progress:
     """Train on fresh scenes of all combinations."""
     torch.manual_seed(seed)
     world = preset.world
-    evaluator = Evaluator(world)
+    evaluator = Evaluator(world).to(machine.device)
     renderer = SceneRenderer(
-        read_pack(pack, world.things, world.arts, TOWER_SIDE), (TOWER_SIDE,) * 2
+        read_pack(pack, world.things, world.arts, TOWER_SIDE), (TOWER_SIDE,) * 2, machine.device
     )
     trainer = Trainer(plan, {"evaluator": evaluator}, make_optimizers([evaluator], lr, muon_lr))
     rng = random.Random(seed + trainer.progress.samples)
-    generator = torch.Generator().manual_seed(seed + trainer.progress.samples)
+    generator = machine.generator(seed + trainer.progress.samples)
 
     def compute_loss() -> tuple[Tensor, int]:
         scenes = [draw_single(world, rng, "all") for _ in range(batch)]
         pictures = roughen(renderer.render(scenes, generator))
-        with torch.autocast("cpu", dtype=torch.bfloat16, enabled=use_bf16):
+        with machine.autocast():
             scores = evaluator(pictures)
         answers = true_answers(world, scenes)
-        losses = [functional.cross_entropy(scores[q].float(), answers[q]) for q in JUDGED]
+        losses = [
+            functional.cross_entropy(scores[q].float(), answers[q].to(machine.device))
+            for q in JUDGED
+        ]
         return torch.stack(losses).sum(), batch
 
     return trainer.run(compute_loss)

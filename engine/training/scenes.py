@@ -2,7 +2,7 @@
 
 import math
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 import torch
 from torch import Tensor
@@ -19,12 +19,13 @@ from engine.training.world import Item, Scene
 SHADOW = 0.25  # how much darker the ground is under a thing
 SHADOW_DROP = 0.05  # in shorter sides of the picture
 TILT_RAD = math.radians(5)
+CHANCES = 64  # numbers a scene may take to arrange itself, drawn at once
 
 
 class SceneRenderer:
     """Paints scenes with the sprites of one pack; the same generator state, the same pictures."""
 
-    def __init__(self, pack: SpritePack, size: Size, device: str = "cpu") -> None:
+    def __init__(self, pack: SpritePack, size: Size, device: str | torch.device = "cpu") -> None:
         self.sprites = pack.pixels.to(device)
         self.pack = pack
         self.width, self.height = size
@@ -35,7 +36,11 @@ class SceneRenderer:
     def render(self, scenes: Sequence[Scene], generator: torch.Generator) -> Tensor:
         """Pictures [B,3,H,W] in 0..1, in the order of the scenes."""
         pictures = self._paint_places(scenes, generator)
-        positions = [self._arrange(scene, generator) for scene in scenes]
+        chances = torch.rand(len(scenes), CHANCES, generator=generator, device=generator.device)
+        positions = [
+            self._arrange(scene, iter(row))
+            for scene, row in zip(scenes, chances.tolist(), strict=True)
+        ]
         for layer in range(max(len(spots) for spots in positions) if positions else 0):
             rows = [row for row, spots in enumerate(positions) if len(spots) > layer]
             items = [positions[row][layer][0] for row in rows]
@@ -59,7 +64,7 @@ class SceneRenderer:
         return pictures
 
     def _arrange(
-        self, scene: Scene, generator: torch.Generator
+        self, scene: Scene, chances: Iterator[float]
     ) -> list[tuple[Item, tuple[float, float, float, float]]]:
         """Each item with its centre x and y (0..1), side (in shorter sides) and tilt (radians).
 
@@ -67,8 +72,7 @@ class SceneRenderer:
         """
 
         def chance(low: float, high: float) -> float:
-            share = torch.rand((), generator=generator, device=generator.device).item()
-            return low + share * (high - low)
+            return low + next(chances) * (high - low)
 
         items = list(scene.items) * scene.count
         spots = place_items(items, scene, chance)

@@ -15,6 +15,7 @@ from transformers import CLIPTextConfig, CLIPTextModel, CLIPTokenizer
 
 from engine.training.captions import Captioner
 from engine.training.checkpoint import start_from
+from engine.training.machine import CPU, Machine
 from engine.training.meter import Progress
 from engine.training.muon import make_optimizers
 from engine.training.presets import Preset, TextSize
@@ -139,7 +140,7 @@ def train_text(
     batch: int = 128,
     lr: float = 5e-4,
     muon_lr: float | None = 0.01,
-    use_bf16: bool = False,
+    machine: Machine = CPU,
     seed: int = 2,
 ) -> Progress:
     """Train tokenizer (at once), text encoder and image tower; all are kept in the folder."""
@@ -148,9 +149,10 @@ def train_text(
     tokenizer = open_tokenizer(preset, plan)
     encoder = make_text_encoder(preset.text, tokenizer)
     start_from(plan.start, "text_encoder", encoder)
-    matcher = Matcher(preset.text.width)
+    encoder.to(machine.device)
+    matcher = Matcher(preset.text.width).to(machine.device)
     renderer = SceneRenderer(
-        read_pack(pack, world.things, world.arts, TOWER_SIDE), (TOWER_SIDE,) * 2
+        read_pack(pack, world.things, world.arts, TOWER_SIDE), (TOWER_SIDE,) * 2, machine.device
     )
     trainer = Trainer(
         plan,
@@ -159,17 +161,17 @@ def train_text(
     )
     rng = random.Random(seed + trainer.progress.samples)
     captioner = Captioner(rng, world.chinese_share)
-    generator = torch.Generator().manual_seed(seed + trainer.progress.samples)
+    generator = machine.generator(seed + trainer.progress.samples)
 
     def compute_loss() -> tuple[Tensor, int]:
         scenes = draw_batch(world, rng, batch)
         pictures = renderer.render(scenes, generator)
         ids = tokenize(tokenizer, [captioner.write(scene) for scene in scenes], CAPTION_TOKENS)
-        with torch.autocast("cpu", dtype=torch.bfloat16, enabled=use_bf16):
-            captions = encoder(input_ids=ids).pooler_output
+        with machine.autocast():
+            captions = encoder(input_ids=ids.to(machine.device)).pooler_output
             views = matcher.tower(pictures)
         similarity = matcher.similarity(captions.float(), views.float())
-        return contrast_loss(similarity, same_meaning(scenes)), batch
+        return contrast_loss(similarity, same_meaning(scenes).to(machine.device)), batch
 
     return trainer.run(compute_loss)
 

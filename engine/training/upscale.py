@@ -20,6 +20,7 @@ from torch.nn.utils.parametrizations import spectral_norm
 
 from engine.training.autoencoder import decode, encode, psnr_db, reconstruction_loss
 from engine.training.checkpoint import replace_file
+from engine.training.machine import CPU, Machine
 from engine.training.meter import Progress
 from engine.training.muon import make_optimizers
 from engine.training.presets import Preset
@@ -118,12 +119,13 @@ def train_upscaler(
     lr: float = 1e-3,
     muon_lr: float | None = 0.01,
     pairs: int = 300,
+    machine: Machine = CPU,
     seed: int = 6,
 ) -> Progress:
     """Train both scales at once until the plan is over."""
     torch.manual_seed(seed)
     known = open_pairs(plan.folder / "pairs.safetensors", preset, pack, autoencoder, pairs)
-    upscaler, critic = Upscaler(), Critic()
+    upscaler, critic = Upscaler().to(machine.device), Critic().to(machine.device)
     # The critic's optimizer starts anew when a training is resumed; it finds its feet in no time.
     critics = torch.optim.AdamW(critic.parameters(), lr=2e-4, betas=(0.5, 0.9))
     trainer = Trainer(
@@ -133,7 +135,7 @@ def train_upscaler(
     )
 
     def compute_loss() -> tuple[Tensor, int]:
-        small, large = draw_crops(known, batch)
+        small, large = (crops.to(machine.device) for crops in draw_crops(known, batch))
         features = upscaler.look(small)
         wanted = {4: large, 2: functional.avg_pool2d(large, 2)}
         drawn = {scale: upscaler.enlarge(small, features, scale) for scale in SCALES}
