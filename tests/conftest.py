@@ -8,6 +8,10 @@ import sys
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
+
+settings.register_profile("easel", deadline=None)  # a slow machine is no failure
+settings.load_profile("easel")
 
 SCHEDULE = {
     "num_train_timesteps": 1000,

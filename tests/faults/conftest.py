@@ -126,7 +126,7 @@ class Scene:
         body = {"type": 2, "channel_id": self.places[0], "command": command, "options": options}
         return self.server.page.gestures.begin(me, body, {})
 
-    async def until(self, wanted, timeout_s: float = 30) -> dict:
+    async def until(self, wanted, timeout_s: float = 60) -> dict:
         """Wait for a message; the newest that fits."""
         async with asyncio.timeout(timeout_s):
             while True:
@@ -149,7 +149,7 @@ class Scene:
         rows = self._look(f"SELECT state FROM jobs WHERE id = {job_id}")  # noqa: S608
         return rows[0][0]
 
-    async def until_state(self, job_id: int, state: str, timeout_s: float = 30) -> None:
+    async def until_state(self, job_id: int, state: str, timeout_s: float = 60) -> None:
         """Wait until a job is in a state."""
         async with asyncio.timeout(timeout_s):
             while self.state(job_id) != state:

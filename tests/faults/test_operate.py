@@ -57,11 +57,9 @@ async def test_a_running_bot_is_asked(scene):
     code, said = await easel(scene, "doctor")
     assert "the bot is running, 0 jobs painting, 0 waiting" in said
 
-    asked = time.monotonic()
     code, said = await easel(scene, "drain")
     assert (code, said) == (0, "The bot has stopped; its queue is kept.\n")
-    assert time.monotonic() - asked < 15
-    assert await asyncio.wait_for(scene.process.wait(), 5) == 0
+    assert await asyncio.wait_for(scene.process.wait(), 30) == 0
     assert not socket.exists()
     code, said = await easel(scene, "drain")
     assert (code, said) == (0, "The bot is not running.\n")
