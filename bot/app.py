@@ -14,7 +14,7 @@ from typing import Any
 import aiohttp
 import discord
 
-from bot import control, operator, safety
+from bot import control, messages, operator, safety
 from bot import settings as settings_module
 from bot.client import Easel, point_at
 from bot.data import DataFolder
@@ -120,7 +120,7 @@ def _answers(desk: Desk, stopping: asyncio.Event) -> dict[str, control.Answer]:
         action, number = str(question["action"]), int(question["number"])
         said = await operator.act(desk.store, action, number, str(question["reason"]))
         if action == "ban" and (stopped := await desk.runner.cancel_all(number)):
-            said += f"; {stopped} of their jobs are stopped"
+            said += f"; {messages.many(stopped, 'job')} of theirs stopped"
         return said
 
     async def stats(_: Mapping[str, Any]) -> dict[str, Any]:

@@ -15,6 +15,7 @@ from bot.admin import desk as admin
 from bot.admin import reports, setup
 from bot.answers import answering, explain, refuse
 from bot.commands import (
+    cancel,
     delete_my_data,
     export_my_data,
     fast,
@@ -43,6 +44,7 @@ NOBODY = discord.AllowedMentions.none()
 COMMANDS = (
     imagine,
     info,
+    cancel,
     help_command,
     settings,
     prefer,

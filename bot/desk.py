@@ -119,6 +119,7 @@ def operator_of(settings: Settings) -> Operator:
         steps=settings.max_steps,
         size=settings.max_size,
         pictures=settings.max_pictures,
+        retention=settings.retention_days or None,
         nsfw=settings.nsfw,
     )
 

@@ -11,6 +11,7 @@ import time
 from bot.data import DataFolder
 from bot.errors import DiskError
 from bot.store import Store
+from bot.values import BY_NAME
 
 log = logging.getLogger(__name__)
 
@@ -53,9 +54,17 @@ class Keeper:
         return gone
 
     async def _drop_old(self) -> int:
-        gone = 0
-        before = time.time() - self._days * DAY_S
-        while self._days and (jobs := await self._store.picture_jobs(older_than=before)):
+        """Drop what is too old for everybody, and what is too old for its own server."""
+        gone = await self._drop_older(self._days, None) if self._days else 0
+        for guild_id, kept in (await self._store.retentions()).items():
+            days = BY_NAME["retention"].read(kept)
+            if days is not None and not 0 < self._days <= days:
+                gone += await self._drop_older(days, guild_id)
+        return gone
+
+    async def _drop_older(self, days: int, guild_id: int | None) -> int:
+        gone, before = 0, time.time() - days * DAY_S
+        while jobs := await self._store.picture_jobs(older_than=before, guild_id=guild_id):
             for job_id in jobs:
                 await self._drop(job_id)
             gone += len(jobs)

@@ -269,9 +269,20 @@ class Ledger:
         )
         return [Deed(**dict(row)) for row in rows]
 
-    async def change_setting(self, deed: Deed, changes: Mapping[str, Any]) -> None:
-        """Set keys of a server (None: forget) and note it, all or nothing."""
-        async with self._store._write() as connection:
+    async def change_setting(
+        self, deed: Deed, changes: Mapping[str, Any], words: Mapping[str, Weight] | None = None
+    ) -> None:
+        """Set keys of a server (None: forget), put words in place of its own, and note it.
+
+        All or nothing; without `words` those there are stay.
+        """
+        async with self._change() as connection:
+            if words is not None:
+                await connection.execute("DELETE FROM words WHERE guild_id = ?", (deed.guild_id,))
+                await connection.executemany(
+                    "INSERT INTO words (guild_id, word, weight) VALUES (?, ?, ?)",
+                    [(deed.guild_id, word, str(weight)) for word, weight in words.items()],
+                )
             for key, value in changes.items():
                 await connection.execute(
                     "DELETE FROM guild_settings WHERE guild_id = ? AND key = ?",

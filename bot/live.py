@@ -5,6 +5,7 @@ import contextlib
 import io
 from collections.abc import AsyncIterator
 
+import aiohttp
 import discord
 from PIL import Image
 
@@ -28,7 +29,9 @@ async def rehearse(settings: Settings, channel_id: int) -> AsyncIterator[str]:
         raise OperatorError("--live needs DISCORD_TOKEN in the environment or in .env.")
     if settings.playground:
         point_at(settings.playground)
-    client = discord.Client(intents=discord.Intents(guilds=True))
+    client = discord.Client(
+        intents=discord.Intents(guilds=True), allowed_mentions=discord.AllowedMentions.none()
+    )
     running = asyncio.create_task(client.start(settings.discord_token.get_secret_value()))
     try:
         async with asyncio.timeout(READY_S):
@@ -55,7 +58,7 @@ async def rehearse(settings: Settings, channel_id: int) -> AsyncIterator[str]:
             f"Discord refused it in channel {channel_id}: {error.text}. Give the bot's role View "
             "Channel, Send Messages, Attach Files, Add Reactions and Read Message History there."
         ) from error
-    except (TimeoutError, OSError, discord.HTTPException) as error:
+    except (TimeoutError, OSError, aiohttp.ClientError, discord.DiscordException) as error:
         raise OperatorError(f"Discord cannot be reached: {error}.", code=69) from error
     finally:
         await client.close()

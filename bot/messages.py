@@ -88,6 +88,11 @@ def shorten(escaped: str, room: int) -> str:
     return "".join(kept).rstrip() + "…"
 
 
+def many(number: int, noun: str) -> str:
+    """Return a number of things in words."""
+    return f"{number} {noun}{'' if number == 1 else 's'}"
+
+
 def describe(text: str) -> str:
     """Return the prompt as the description of an attachment, where nothing is formatted."""
     return shorten(clean(text), LONGEST_DESCRIPTION)

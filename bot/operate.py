@@ -4,10 +4,11 @@ Only one process ever has the database open: whoever holds the data folder's loc
 """
 
 import asyncio
+import contextlib
 import json
 import sys
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterator
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -42,10 +43,17 @@ async def ask_or_open(
         return await control.ask(data, do, **more)
     except ConnectionError:
         pass
+    with _free(data):
+        async with Store.open(data.database) as store:
+            return await alone(store)
+
+
+@contextlib.contextmanager
+def _free(data: DataFolder) -> Iterator[None]:
+    """Hold the folder of a bot that did not answer, which may still be starting."""
     try:
         with data.lock():
-            async with Store.open(data.database) as store:
-                return await alone(store)
+            yield
     except OperatorError as error:
         if error.code == 75:
             raise OperatorError(NOT_ANSWERING.format(root=data.root), code=75) from error
@@ -78,7 +86,8 @@ async def drain(settings: Settings) -> None:
     try:
         await control.ask(data, "drain")
     except ConnectionError:
-        sys.stdout.write("The bot is not running.\n")
+        with _free(data):
+            sys.stdout.write("The bot is not running.\n")
         return
     until = time.monotonic() + DRAIN_S
     while time.monotonic() < until:

@@ -24,6 +24,7 @@ class Operator:
     steps: int | None = None
     size: int | None = None
     pictures: int | None = None
+    retention: int | None = None
     nsfw: str = "off"
 
 
@@ -138,6 +139,7 @@ class Rules:
     buttons: str = "everyone"
     nsfw: str = "off"
     gallery: int | None = None
+    retention: int | None = None
     log: int | None = None
     decided: Mapping[str, Decision] = field(default_factory=dict)
 

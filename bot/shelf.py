@@ -4,8 +4,10 @@ old pictures.
 Only what reads many rows at once, and what becomes of old pictures; jobs' steps are the store's.
 """
 
+import json
 import time
 from collections.abc import Collection, Sequence
+from typing import Any
 
 from bot.database import Database
 
@@ -82,20 +84,29 @@ class Shelf(Database):
         async with self._write() as connection:
             return (await connection.execute(sql, values)).rowcount == 1
 
-    async def picture_jobs(self, *, older_than: float | None = None, limit: int = 50) -> list[int]:
+    async def retentions(self) -> dict[int, Any]:
+        """Return what servers have set for how long their pictures are kept."""
+        sql = "SELECT guild_id, value FROM guild_settings WHERE key = 'retention'"
+        return {guild_id: json.loads(value) for guild_id, value in await self._read(sql)}
+
+    async def picture_jobs(
+        self, *, older_than: float | None = None, guild_id: int | None = None, limit: int = 50
+    ) -> list[int]:
         """Return the jobs whose pictures go first: the oldest, favourites last.
 
-        With `older_than` (a Unix time) only those painted before it, and no favourite. A job
-        that is not finished, or that one in the queue starts from, keeps its pictures.
+        With `older_than` (a Unix time) only those painted before it, and no favourite; with
+        `guild_id` only those of one server. A job that is not finished, or that one in the queue
+        starts from, keeps its pictures.
         """
         rows = await self._read(
             "SELECT id FROM jobs WHERE state IN ('done', 'undeliverable')"
             " AND (:moment IS NULL OR (favourite = 0 AND painted_at < :moment))"
+            " AND (:guild_id IS NULL OR guild_id = :guild_id)"
             " AND EXISTS (SELECT 1 FROM pictures WHERE job_id = jobs.id)"
             " AND id NOT IN (SELECT parent_id FROM jobs WHERE parent_id IS NOT NULL"
             "  AND state IN ('accepted', 'running'))"
             " ORDER BY favourite, painted_at LIMIT :limit",
-            {"moment": older_than, "limit": limit},
+            {"moment": older_than, "guild_id": guild_id, "limit": limit},
         )
         return [row[0] for row in rows]
 

@@ -268,6 +268,14 @@ VALUES: tuple[Value, ...] = (
         show=lambda one: f"<#{one}>",
     ),
     Value(
+        name="retention",
+        help="Days for which pictures are kept",
+        allowed="a whole number of days from 1 to 3650",
+        layers=_everywhere(),
+        read=_whole(1, 3650),
+        nothing="without end",
+    ),
+    Value(
         name="log",
         help="Log: what admins do, and reports",
         allowed="one channel of this server",

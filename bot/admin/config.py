@@ -15,6 +15,7 @@ from bot.errors import UserError
 from bot.ledger import Deed
 from bot.rules import Rules, key, split_key
 from bot.values import BUTTONS, BY_NAME, NSFW, VALUES, Layer
+from bot.words import Weight
 
 SMALLEST_SIZE = 64
 LONGEST_LIST = 50
@@ -50,6 +51,7 @@ async def show(interaction: discord.Interaction[Any]) -> None:
     buttons="Who may press the buttons under somebody's grid",
     nsfw="What becomes of pictures that are not safe for all",
     gallery="Where pictures taken out with U are shown too",
+    retention="For how many days pictures are kept; favourites stay",
     log="Where Easel writes what admins do, and reports",
     for_channel="Set it for this channel only",
     for_role="Set it for members with this role only",
@@ -76,6 +78,7 @@ async def set_rules(
     buttons: str | None = None,
     nsfw: str | None = None,
     gallery: discord.TextChannel | None = None,
+    retention: app_commands.Range[int, 1, 3650] | None = None,
     log: discord.TextChannel | None = None,
     for_channel: discord.TextChannel | None = None,
     for_role: discord.Role | None = None,
@@ -86,7 +89,7 @@ async def set_rules(
         "channels": channels, "roles": roles, "refused": refused, "models": models,
         "steps": steps, "size": size, "pictures": pictures, "defaults": defaults,
         "hour": hour, "day": day, "month": month, "cooldown": cooldown,
-        "lanes": lanes, "buttons": buttons, "nsfw": nsfw,
+        "lanes": lanes, "buttons": buttons, "nsfw": nsfw, "retention": retention,
         "gallery": gallery.id if gallery else None, "log": log.id if log else None,
     }  # fmt: skip
     guild_id = check_admin(asked)
@@ -199,18 +202,23 @@ async def change(
     action: str,
     stored: Mapping[str, Any],
     changes: Mapping[str, Any],
+    words: Mapping[str, Weight] | None = None,
 ) -> None:
-    """Keep the changes (None: forget) and say in the audit log what they were."""
-    before = {name: stored.get(name) for name in changes}
+    """Keep the changes (None: forget), new words if given, and note what they were."""
+    before: dict[str, Any] = {name: stored.get(name) for name in changes}
+    after = dict(changes)
+    if words is not None:
+        before["words"] = await asked.client.desk.ledger.words(guild_id)
+        after["words"] = words
     deed = Deed(
         guild_id=guild_id,
         by_id=asked.user.id,
         action=action,
-        target=", ".join(changes) or "nothing",
+        target=", ".join(after) or "nothing",
         before=json.dumps(before, ensure_ascii=False),
-        after=json.dumps(dict(changes), ensure_ascii=False),
+        after=json.dumps(after, ensure_ascii=False),
     )
-    await asked.client.desk.ledger.change_setting(deed, changes)
+    await asked.client.desk.ledger.change_setting(deed, changes, words)
     await audit.record(asked.client, deed, noted=True)
 
 

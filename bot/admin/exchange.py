@@ -53,8 +53,8 @@ async def import_rules(interaction: discord.Interaction[Any], file: discord.Atta
     content = await attachments.fetch(file.url, desk.settings.playground)
     rules, words = _read(asked, content)
     stored = await desk.store.guild_setting(guild_id)
-    await change(asked, guild_id, "config import", stored, {**dict.fromkeys(stored), **rules})
-    await desk.ledger.set_words(guild_id, words)
+    changes = {**dict.fromkeys(stored), **rules}
+    await change(asked, guild_id, "config import", stored, changes, words)
     await answer_rules(asked, guild_id)
 
 
@@ -116,10 +116,11 @@ async def explain(
     guild_id = check_admin(asked)
     somebody = member or asked.user
     where = channel or asked.channel
-    places, age_restricted = place(channel.id if channel else asked.channel_id or 0, where)
+    here = channel.id if channel else asked.channel_id or 0
+    places, age_restricted = place(here, where)
     roles = {role.id for role in getattr(somebody, "roles", ())}
     rules = await asked.client.desk.rules(guild_id, places, roles, age_restricted=age_restricted)
-    head = f"**What holds for** <@{somebody.id}> **in** <#{min(places)}>"
+    head = f"**What holds for** <@{somebody.id}> **in** <#{here}>"
     await answer_lines(asked, head, explained(rules))
 
 

@@ -39,7 +39,7 @@ async def block(
     guild_id = check_admin(asked)
     await asked.response.defer(ephemeral=True, thinking=True)
     stopped = await put_block(asked.client, guild_id, asked.user.id, user.id, span, reason)
-    more = f" {stopped} jobs of theirs were stopped." if stopped else ""
+    more = f" {messages.many(stopped, 'job')} of theirs stopped." if stopped else ""
     await answer(asked, f"<@{user.id}> may not paint here any more.{more}")
 
 

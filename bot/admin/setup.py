@@ -171,13 +171,14 @@ def _defaults(kind: discord.SelectDefaultValueType, ids: Any) -> list[discord.Se
 
 
 async def offer(client: DeskClient, guild: discord.Guild) -> None:
-    """Offer the panel to whoever invited Easel, else in the server's own channel for news."""
+    """Offer the panel to whoever invited Easel, else in the channel for news, else in any."""
     settings = client.desk.settings
     if settings.servers and guild.id not in settings.servers:
         log.warning("server=%d invited Easel, but is not in SERVERS", guild.id)
         return
     text = messages.refusal(OFFER.format(server=messages.escape(guild.name)))
-    for place in (await _letterbox(client, guild), guild.system_channel):
+    writable = (one for one in guild.text_channels if not what_lacks(guild, one.id))
+    for place in (await _letterbox(client, guild), guild.system_channel, next(writable, None)):
         if place is None:
             continue
         try:

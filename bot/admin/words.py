@@ -106,7 +106,7 @@ async def test(
         f"{messages.escape(hit.word)} ({hit.weight}) finds {messages.escape(hit.found)}"
         for hit in hits
     ]
-    await answer_lines(asked, f"**{len(hits)} words hit**", lines)
+    await answer_lines(asked, f"**{messages.many(len(hits), 'word')} hit**", lines)
 
 
 @words.command(name="import", description="Add many words from a text file")
@@ -130,8 +130,10 @@ async def import_words(interaction: discord.Interaction[Any], file: discord.Atta
     if len({**own, **good}) > MOST:
         raise UserError(f"A server has {MOST} words at most; nothing is added.")
     await desk.ledger.set_words(guild_id, good)
-    await _note(asked, guild_id, "words import", f"{len(good)} words", None, ", ".join(good))
-    await answer(asked, f"{len(good)} words are added.")
+    await _note(
+        asked, guild_id, "words import", messages.many(len(good), "word"), None, ", ".join(good)
+    )
+    await answer(asked, f"Added {messages.many(len(good), 'word')}.")
 
 
 async def _note(

@@ -27,10 +27,10 @@ async def cancel(interaction: discord.Interaction[Any], user: discord.User | Non
         by_id=asked.user.id,
         action="cancel",
         target=f"user {user.id}" if user else "everybody",
-        after=f"{stopped} jobs stopped",
+        after=f"{messages.many(stopped, 'job')} stopped",
     )
     await audit.record(asked.client, deed)
-    await answer(asked, f"{stopped} jobs are stopped.")
+    await answer(asked, f"{messages.many(stopped, 'job')} stopped.")
 
 
 @easel.command(name="queue", description="What runs and waits on this server, whose, how long")
@@ -59,7 +59,8 @@ async def stats(
     guild_id = check_admin(asked)
     painters = await asked.client.desk.ledger.painters(guild_id, time.time() - days * DAY_S)
     lines = [
-        f"- <@{painter.user_id}>: {painter.jobs} jobs, {painter.pictures} pictures, "
+        f"- <@{painter.user_id}>: {messages.many(painter.jobs, 'job')}, "
+        f"{messages.many(painter.pictures, 'picture')}, "
         f"{painter.seconds / 60:.1f} minutes"
         for painter in painters
     ]

@@ -11,9 +11,11 @@ from bot.jobs import Picture
 from bot.keeper import DAY_S, Keeper
 
 
-async def paint(house, job_id: int, *, days_ago: float = 0.0, favourite: bool = False) -> None:
+async def paint(
+    house, job_id: int, *, days_ago: float = 0.0, favourite: bool = False, **more
+) -> None:
     """Leave a delivered job, painted so long ago."""
-    await house.accept(job_id)
+    await house.accept(job_id, **more)
     await house.store.to_running(job_id)
     (path,) = house.data.write_pictures(job_id, [png()])
     file = house.data.relative(path)
@@ -43,6 +45,21 @@ async def test_old_pictures_go(house):
     assert await house.store.pictures(1) == ()
     assert (await house.store.get(1)).final_message_id == 1001
     assert await Keeper(house.store, house.data, days=0).tidy() == 0
+
+
+async def test_a_server_may_keep_less(house):
+    """A server's own retention holds for its pictures alone, and never beyond the operator's."""
+    for job_id, guild_id in ((1, 7), (2, 7), (3, 8), (4, 9), (5, None)):
+        await paint(house, job_id, days_ago=5 if job_id == 2 else 20, guild_id=guild_id)
+    await house.store.set_guild_setting(7, "retention", 10)
+    await house.store.set_guild_setting(8, "retention", 3650)
+    await house.store.set_guild_setting(9, "retention", "much")
+    assert await Keeper(house.store, house.data, days=90).tidy() == 1
+    assert on_disk(house) == {2, 3, 4, 5}
+    assert await Keeper(house.store, house.data, days=15).tidy() == 3
+    assert on_disk(house) == {2}
+    await Keeper(house.store, house.data, days=0).tidy()
+    assert on_disk(house) == {2}
 
 
 async def test_when_there_is_too_much_the_oldest_goes_first(house):

@@ -9,6 +9,7 @@ from PIL import Image
 from bot import safety
 from bot.data import DataFolder
 from bot.errors import UserError
+from bot.finish import Finisher
 from bot.jobs import Job, Kind, Picture, State
 from bot.rules import Operator
 from bot.safety import Guard
@@ -150,6 +151,19 @@ async def test_where_the_policy_comes_from(store, make_guard):
     strict = make_guard(None, "spoiler")
     assert await strict.policy(None, 5) == "spoiler"
     assert await strict.policy(SERVER, ADULTS) == "spoiler"
+
+
+async def test_a_picture_is_judged_where_it_is_shown(store, make_guard, tmp_path):
+    """What a looser channel showed is not taken out of it into a stricter one."""
+    await store.set_guild_setting(SERVER, "nsfw", "block")
+    await store.set_guild_setting(SERVER, f"channel:{ADULTS}/nsfw", "off")
+    grown_up = job(channel_id=ADULTS)
+    picture = Picture(job_id=1, tile=0, seed=7, file="x.png", width=8, height=8, verdict="unsafe")
+    (tmp_path / "x.png").write_bytes(png("red"))
+    finisher = Finisher(DataFolder(tmp_path), lambda: (), make_guard(Scripted()))
+    assert await finisher.tile(grown_up, picture)
+    with pytest.raises(UserError, match="image filters"):
+        await finisher.tile(grown_up, picture, place=(SERVER, CHANNEL))
 
 
 async def test_previews_are_coarse_where_pictures_are_checked(store, make_guard):

@@ -158,7 +158,7 @@ async def stop_running(crowd, person):
     job = await crowd.owner.start_long("a long fox")
     await person.react(job, "❌")
     await settle(person)
-    for _ in range(40):
+    for _ in range(100):
         now = next(m for m in await crowd.owner.messages() if m["id"] == job["id"])
         if "(Stopped)" in now["content"]:
             return True
@@ -178,7 +178,11 @@ async def delete_picture(crowd, person):
     picture = await crowd.picture(crowd.owner)
     await person.react(picture, "❌")
     await settle(person)
-    return not await crowd.exists(picture)
+    for _ in range(100 if person is crowd.owner or _moderates(crowd, person) else 1):
+        if not await crowd.exists(picture):
+            return True
+        await asyncio.sleep(0.1)
+    return False
 
 
 async def get_letter(crowd, person):
@@ -190,7 +194,11 @@ async def get_letter(crowd, person):
     person.channel_id = here
     await person.react(picture, "✉️")
     await settle(person)
-    return len(await person.messages(letters)) > before
+    for _ in range(100 if person is crowd.owner else 1):
+        if len(await person.messages(letters)) > before:
+            return True
+        await asyncio.sleep(0.1)
+    return False
 
 
 async def bring_up(crowd, person):
@@ -229,6 +237,7 @@ def rules_file():
 ACTIONS = {
     "`/help`": lambda c, p: slash(c, p, "help"),
     "`/info`": lambda c, p: slash(c, p, "info"),
+    "`/cancel`": lambda c, p: slash(c, p, "cancel"),
     "`/imagine`": lambda c, p: slash(c, p, "imagine", prompt="a fox of one's own"),
     "U under the owner's grid": lambda c, p: press(c, p, "U1"),
     "V under the owner's grid": lambda c, p: press(c, p, "V1"),

@@ -293,13 +293,32 @@ async def test_cross_stops_a_running_job(shared, painter):
     other = await shared.person("painter2")
     await other.react(running, "❌")
     await asyncio.sleep(0.5)
-    async with asyncio.timeout(5):
-        stopped = await painter.stop(running)
+    stopped = await painter.stop(running)
     assert stopped["content"] == (f"**an endless fox --steps 5000** - <@{painter.id}> (Stopped)")
     assert not stopped["attachments"]
     await painter.unreact(stopped, "❌")
     await painter.react(stopped, "❌")
     await painter.gone(stopped)
+
+
+async def test_cancel_stops_all_of_ones_own(shared, painter):
+    """/cancel stops what its painter has running and waiting, and nobody else's."""
+    other = await shared.person("painter2")
+    theirs = await other.start_long("a foreign fox")
+    await painter.start_long("a first fox")
+    await painter.slash("imagine", prompt="a second fox --steps 5000")
+    await painter.slash("cancel")
+    await painter.wait_for(says("2 jobs stopped.", painter.id))
+    for words in ("a first fox", "a second fox"):
+        await painter.wait_for(
+            lambda m, words=words: words in m["content"] and "(Stopped)" in m["content"]
+        )
+    (still,) = [m for m in await other.messages() if m["id"] == theirs["id"]]
+    assert "(Stopped)" not in still["content"]
+    await other.slash("cancel")
+    await other.wait_for(says("1 job stopped.", other.id))
+    await painter.slash("cancel")
+    await painter.wait_for(says("You have no job", painter.id))
 
 
 async def test_a_moderator_may_stop_and_delete(shared, painter):

@@ -15,8 +15,9 @@ def says(text, to=None):
 
 
 async def last(person):
-    """Return the newest message as this person sees it."""
-    return (await person.messages())[-1]["content"]
+    """Return the newest answer that this person alone sees."""
+    mine = [m for m in await person.messages() if m.get("ephemeral_to") == person.id]
+    return mine[-1]["content"]
 
 
 # -- layers ---------------------------------------------------------------------------------------
@@ -79,10 +80,13 @@ async def test_rules_travel_in_a_file(admin):
     assert json.loads(content)["rules"] == {"steps": 33, "cooldown": 1}
     await admin.slash("easel config reset")
     await admin.slash("easel words remove", word="badger")
+    await admin.slash("easel words add", word="weasel")
     await admin.slash("easel config import", file=content)
     assert "Largest steps: 33" in await last(admin)
     await admin.slash("easel words list")
-    assert "badger: warn" in await last(admin)
+    shown = await last(admin)
+    assert "badger: warn" in shown
+    assert "weasel" not in shown, "what stood beside the file's words has gone"
     for wrong, named in (
         ({"rules": {"channels": [123456789012345678]}}, "this server does not have"),
         ({"rules": {"steps": 0}}, "a whole number from 1 to 1000"),
@@ -127,10 +131,9 @@ async def test_two_at_once_do_not_both_fit(shared, admin):
     person = await shared.person("stranger")
     await admin.slash("easel config set", hour="4 pictures")
     await asyncio.gather(*(person.slash("imagine", prompt="one fox of four") for _ in range(4)))
-    grids = [m for m in await person.messages() if "one fox of four" in m["content"]]
     refused = [m for m in await person.messages() if "4 pictures in an hour" in m["content"]]
     assert len(refused) == 3
-    assert len({m["id"] for m in grids}) == 1
+    await person.wait_for(lambda m: "one fox of four" in m["content"] and m["components"])
 
 
 async def test_a_cooldown_lets_one_wait(shared, admin):
@@ -163,7 +166,7 @@ async def test_words_refuse_warn_and_are_tested(shared, painter, admin):
     await admin.slash("easel words remove", word="gore")
     assert "is allowed here from now on" in await last(admin)
     await admin.slash("easel words import", file=b"weasel\nwarn: stoat\n")
-    assert "2 words are added" in await last(admin)
+    assert "Added 2 words." in await last(admin)
     await admin.slash("easel words import", file=b"otter\n*\n")
     assert "found \\*" in await last(admin)
     for word in ("weasel", "stoat", "gore"):
@@ -238,7 +241,7 @@ async def test_queue_stats_and_cancel(shared, painter, admin):
     assert re.match(r"\*\*[1-9] running", seen)
     assert f"a visible fox --steps 5000** <@{painter.id}>: runs for" in seen
     await admin.slash("easel cancel", user=painter.id)
-    await admin.wait_for(says("1 jobs are stopped", admin.id))
+    await admin.wait_for(says("1 job stopped.", admin.id))
     await painter.wait_for(lambda m: m["id"] == job["id"] and "(Stopped)" in m["content"])
     await admin.slash("easel stats")
     assert f"<@{painter.id}>:" in await last(admin)

