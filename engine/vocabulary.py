@@ -1,9 +1,10 @@
 """The words a small model knows, and how a prompt is read with them; plain data, no torch.
 
-A model folder may hold words.json: what the model was trained on (`known`), what may be said and
-changes nothing (`silent`), what stands near a known word (`near`), and what is a word but near to
-nothing (`foreign`). A prompt is read word by word, longest phrases first: what is near is painted
-as its known neighbour, what is neither is left out, and both can be told to the painter.
+A model folder may hold words.json: what the model was trained on (`known`), what means the same in
+another language (`same`), what may be said and changes nothing (`silent`), what stands near a
+known word (`near`), and what is a word but near to nothing (`foreign`). A prompt is read word by
+word, longest phrases first: what is near is painted as its known neighbour, what is neither is
+left out, and both can be told to the painter.
 """
 
 import json
@@ -21,6 +22,7 @@ ARTICLES = ("a", "an", "the")
 _TAG = r"<[^<>]*>"
 _HAN = "\u3400-\u4dbf\u4e00-\u9fff"
 _PIECE = re.compile(rf"({_TAG})|([{_HAN}]+)|([^\W\d_{_HAN}]+(?:['\u2019][^\W\d_{_HAN}]+)?)")
+_BREAK = re.compile(r"[()\[\]]|::")
 _BETWEEN = re.compile(r"[\s\-]*")
 
 
@@ -35,16 +37,21 @@ class Reading:
 
 @dataclass(frozen=True, slots=True)
 class Vocabulary:
-    """Phrases in lower case, words parted by single spaces."""
+    """Phrases in lower case, words parted by single spaces.
+
+    What a phrase is painted as may begin with a comma: then it is a setting, and said last, as in
+    the captions the model learnt from.
+    """
 
     known: frozenset[str]
+    same: dict[str, str]
     silent: frozenset[str]
     near: dict[str, str]
     foreign: frozenset[str]
 
     def find(self, phrase: str) -> str | None:
         """The form of the phrase that is in one of the tables, or None."""
-        tables = (self.known, self.silent, self.near, self.foreign)
+        tables = (self.known, self.same, self.silent, self.near, self.foreign)
         forms = _forms(phrase)
         return next((form for form in forms if any(form in table for table in tables)), None)
 
@@ -53,11 +60,15 @@ class Vocabulary:
         form = self.find(phrase)
         if form in self.known or form in self.silent:
             return phrase
-        return None if form is None else self.near.get(form)
+        return None if form is None else self.same.get(form, self.near.get(form))
 
     def is_silent(self, phrase: str) -> bool:
         """Whether nothing is seen of it."""
         return _plain(phrase) in self.silent or self.paint(phrase) == ""
+
+    def is_near(self, phrase: str) -> bool:
+        """Whether something else is painted in its place."""
+        return self.find(phrase) in self.near
 
 
 @cache
@@ -66,9 +77,8 @@ def open_vocabulary(path: Path) -> Vocabulary | None:
     if not path.exists():
         return None
     words = json.loads(path.read_text(encoding="utf-8"))
-    sets = (frozenset(words[table]) for table in ("known", "silent", "foreign"))
-    known, silent, foreign = sets
-    return Vocabulary(known, silent, words["near"], foreign)
+    known, silent, foreign = (frozenset(words[table]) for table in ("known", "silent", "foreign"))
+    return Vocabulary(known, words["same"], silent, words["near"], foreign)
 
 
 def read_request(request: Request) -> Reading:
@@ -80,23 +90,31 @@ def read_request(request: Request) -> Reading:
 def read_prompt(prompt: str, vocabulary: Vocabulary) -> Reading:
     """Read a prompt. Where no word of it is known it stays as it is: then anything may come."""
     pieces: list[str] = []
+    settings: list[str] = []
     drawn_as: dict[str, str] = {}
     unknown: dict[str, None] = {}
     end, is_any_known = 0, False
     for start, stop in _spans(prompt, vocabulary):
-        word = prompt[start:stop]
-        painted = vocabulary.paint(word)
-        pieces += [prompt[end:start], painted or ""]
+        word, gap = prompt[start:stop], prompt[end:start]
         end = stop
+        painted = vocabulary.paint(word)
+        if settings and _BREAK.search(gap):
+            pieces += settings
+            settings = []
         if painted is None:
             unknown[word] = None
-            if len(pieces) > 3 and pieces[-3].lower() in ARTICLES:
-                pieces[-3] = ""
+            if pieces and pieces[-1].lower() in ARTICLES:
+                pieces[-1] = ""
         elif not vocabulary.is_silent(word):
             is_any_known = True
-            if painted != word:
+            if vocabulary.is_near(word):
                 drawn_as[word] = painted.strip(" ,")
-    pieces.append(prompt[end:])
+        if painted and painted.startswith(","):
+            settings += [] if painted in settings else [painted]
+            painted = ""
+        pieces += [gap, painted or ""]
+    tail = prompt[end:]
+    pieces += [tail, *settings] if not _BREAK.search(tail) else [*settings, tail]
     is_changed = is_any_known and "".join(pieces) != prompt
     text = _tidy("".join(pieces)) if is_changed else prompt
     return Reading(text, tuple(drawn_as.items()), tuple(unknown))

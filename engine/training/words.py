@@ -41,6 +41,7 @@ SILENT_ZH = """
     杰作 最佳 质量 高质量 细节 可爱 可爱的 美丽 美丽的 漂亮 漂亮的 好看的 很 非常 大 小 很多 色
     闪耀 轻柔 边 面
 """
+MEASURES_ZH = "个 只 辆 朵 棵 座 匹 头 条 张 艘 架 位 名"
 NEAR_COLOURS: dict[str, tuple[int, int, int]] = {
     "crimson": (220, 20, 60), "scarlet": (255, 36, 0), "maroon": (128, 0, 0),
     "ruby": (200, 20, 60), "golden": (255, 205, 20), "gold": (255, 205, 20),
@@ -88,24 +89,27 @@ NEAR_PLACES_ZH: dict[str, tuple[str, ...]] = {
 
 
 def build_words(world: World, pack: Path, *, speaks_chinese: bool) -> dict[str, object]:
-    """The four tables. To a model that reads no Chinese its words are near the English ones."""
+    """The five tables. A model that reads no Chinese is told the same in English."""
     relatives = find_relatives(world, pack)
     known = set(_english(world))
     silent = {*SILENT.split(), *(word.strip() for word in phrases.PRAISE)} - known
     near = _near_english(world, relatives)
     own, near_zh = _chinese(world), _near_chinese(world, relatives)
+    same: dict[str, str] = {}
     if speaks_chinese:
         silent |= set(SILENT_ZH.split()) - own.keys()
         known |= own.keys()
         said = {name: word for word, name in reversed(own.items())}
         near |= {word: said[name] for word, name in near_zh.items() if word not in own}
     else:
-        near |= {word: _apart(name, world) for word, name in (near_zh | own).items()}
-        near |= {word: "" for word in SILENT_ZH.split() if word not in own}
-    near = {word: name for word, name in near.items() if word not in known | silent}
-    foreign = set(_foreign(world)) - known - silent - near.keys()
+        same = {word: _apart(name, world) for word, name in own.items()}
+        same |= {word: "" for word in SILENT_ZH.split() if word not in own}
+        near |= {word: _apart(name, world) for word, name in near_zh.items() if word not in own}
+    near = {word: name for word, name in near.items() if word not in known | silent | same.keys()}
+    foreign = set(_foreign(world)) - known - silent - near.keys() - same.keys()
     return {
         "known": sorted(known),
+        "same": dict(sorted(same.items())),
         "silent": sorted(silent),
         "near": dict(sorted(near.items())),
         "foreign": sorted(foreign),
@@ -225,6 +229,9 @@ def _chinese(world: World) -> dict[str, str]:
     ):
         for name in names:
             words |= dict.fromkeys(table.get(name, ()), name)
+    for count in range(2, world.most + 1):
+        for measure in MEASURES_ZH.split():
+            words[phrases.NUMBERS_ZH[count] + measure] = phrases.NUMBERS[count]
     for art in world.arts:
         words |= dict.fromkeys(phrases.ARTS_ZH.get(art, ()), phrases.ART_PHRASES[art][0])
     return words

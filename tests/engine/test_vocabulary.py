@@ -1,5 +1,7 @@
 """How a prompt is read by a model that knows few words."""
 
+from dataclasses import replace
+
 import pytest
 
 from engine.request import Request
@@ -8,6 +10,7 @@ from engine.vocabulary import Vocabulary, open_vocabulary, read_prompt, read_req
 
 WORDS = Vocabulary(
     known=frozenset({"fox", "red", "palm tree", "in the snow", "狐狸", "雪地", "森林"}),
+    same={"白雪": ", snow, ", "猫": " cat "},
     silent=frozenset({"a", "the", "in", "draw", "cute", "k", "的", "里", "draw me"}),
     near={"vixen": "fox", "crimson": "red", "hat": "", "松林": "森林", "海": " beach "},
     foreign=frozenset({"立体主义", "knife"}),
@@ -59,6 +62,14 @@ def test_chinese_is_cut_into_its_words() -> None:
     assert reading.unknown == ("立体主义", "奔跑")
 
 
+def test_what_is_said_in_another_language_is_no_news() -> None:
+    """A word of the same meaning is painted as that, and not named; a setting is said last."""
+    reading = read_prompt("白雪里的红色猫", replace(WORDS, near={"红色": "red"}))
+    assert reading.text == "里的red cat, snow"
+    assert reading.drawn_as == (("红色", "red"),)
+    assert read_prompt("(白雪的猫:1.2), fox", WORDS).text == "(的 cat, snow:1.2), fox"
+
+
 def test_weights_stay_where_they_are() -> None:
     """Brackets and numbers of weights are no words; an empty bracket goes."""
     assert read_prompt("(crimson vixen:1.3)", WORDS).text == "(red fox:1.3)"
@@ -88,3 +99,11 @@ def test_the_shipped_vocabulary_knows_the_world_in_both_languages(name: str) -> 
     vocabulary = open_vocabulary(EMBEDDED / "words.json")
     assert vocabulary is not None
     assert vocabulary.paint(name)
+
+
+def test_chinese_is_painted_as_its_english_twin() -> None:
+    """The place comes last, wherever it was said, for so the model learnt it."""
+    vocabulary = open_vocabulary(EMBEDDED / "words.json")
+    assert vocabulary is not None
+    reading = read_prompt("画一张雪地里的红色狐狸", vocabulary)
+    assert (reading.text, reading.drawn_as, reading.unknown) == ("red fox, snow", (), ())
