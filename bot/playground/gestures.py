@@ -38,7 +38,7 @@ class Gestures:
 
     def begin(self, me: str, body: Json, files: Uploads) -> Row:
         """Begin the interaction that the page's body describes."""
-        limits.check_files([len(upload.content) for upload in files.values()])
+        limits.check_files([len(f.content) for f in files.values()], self.world.file_bytes)
         kind, locale = body.get("type"), str(body.get("locale") or "en-US")
         if kind not in NEEDED:
             raise RefusedError(f"There is no interaction of type {kind!r}.")

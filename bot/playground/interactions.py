@@ -98,7 +98,7 @@ class Interactions:
             "entitlements": [],
             "authorizing_integration_owners": self._owners(row, channel),
             "context": CONTEXTS.get(channel["type"], 0),
-            "attachment_size_limit": limits.FILE_BYTES,
+            "attachment_size_limit": self.world.file_bytes,
         }
         if direct:
             payload["user"] = user

@@ -26,9 +26,9 @@ def walk(components: list[Json]) -> Iterator[Json]:
                 yield from walk([component[key]])
 
 
-def check_files(sizes: list[int]) -> None:
-    """Ten files of 10 MiB, 25 MiB in all."""
-    if any(size > FILE_BYTES for size in sizes) or sum(sizes) > REQUEST_BYTES:
+def check_files(sizes: list[int], most: int = FILE_BYTES) -> None:
+    """Ten files of at most this, and 25 MiB in all."""
+    if any(size > most for size in sizes) or sum(sizes) > REQUEST_BYTES:
         raise ApiError(40005)
     if len(sizes) > 10:
         raise invalid("attachments", "BASE_TYPE_MAX_LENGTH", "Must be 10 or fewer in length.")

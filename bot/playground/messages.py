@@ -197,7 +197,7 @@ class Messages:
         for embed in row["embeds"]:
             embed.setdefault("type", "rich")
         limits.check_mentions(body.get("allowed_mentions"))
-        limits.check_files([len(f.content) for f in files.values()])
+        limits.check_files([len(f.content) for f in files.values()], self.world.file_bytes)
         entries = body.get("attachments")
         if entries is None and not files:
             return

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
-from bot.playground import permissions, shapes
+from bot.playground import limits, permissions, shapes
 from bot.playground.clock import Clock
 from bot.playground.errors import ApiError, Json, RefusedError
 from bot.playground.journal import Journal, Row
@@ -55,6 +55,7 @@ class World:
         self.listeners: list[Callable[[Event], None]] = []
         self.closed_dms: set[str] = set()
         self.installers: set[str] = set()  # who has added the app to their own account
+        self.file_bytes = limits.FILE_BYTES
         (folder / "files").mkdir(parents=True, exist_ok=True)
         names = ("meta", "guilds", "channels", "messages", "commands", "interactions", "files")
         self.rows = Journal(folder / "world.ndjson", names)

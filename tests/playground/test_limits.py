@@ -348,3 +348,22 @@ async def test_pictures_of_embeds(channel, loopback, picture):
     loopback.clock.advance(25 * 3600)
     again = await channel.fetch_message(message.id)
     assert await read(loopback, again.embeds[0].image.url) == picture
+
+
+async def test_a_place_with_small_files(loopback, start_bot, new_bot, make_painter):
+    """The bot is told how large a file may be here, and a larger one is refused with 40005."""
+    loopback.world.file_bytes = 1000
+    bot, limits = new_bot(), []
+
+    @bot.tree.command(description="how large")
+    async def large(interaction: discord.Interaction) -> None:
+        limits.append(interaction.filesize_limit)
+        await interaction.response.send_message("so large")
+
+    channel = (await start_bot(loopback, bot)).get_channel(PAINTING)
+    await (await make_painter()).slash("large")
+    assert limits == [1000]
+    await channel.send(file=file(1000))
+    with pytest.raises(discord.HTTPException) as caught:
+        await channel.send(file=file(1001))
+    assert caught.value.code == 40005

@@ -9,13 +9,13 @@ PAINTING = 1100000000000000201
 
 async def test_five_in_five_seconds(make_loopback, start_bot):
     """discord.py waits for the window that the headers name and is never refused."""
-    loopback = await make_loopback(scale=10.0)
+    loopback = await make_loopback(scale=2.0)
     bot = await start_bot(loopback)
     channel = bot.get_channel(PAINTING)
     began = time.monotonic()
     for n in range(7):
         await channel.send(str(n))
-    assert 0.4 < time.monotonic() - began < 3
+    assert time.monotonic() - began > 2.4
     posts = [e for e in loopback.traffic if e.method == "POST" and e.path.endswith("/messages")]
     assert [e.status for e in posts] == [200] * 7
     assert [e.headers["X-RateLimit-Remaining"] for e in posts[:5]] == list("43210")
@@ -41,8 +41,9 @@ async def test_too_fast_is_429_and_told_how_long(loopback, make_painter):
             assert response.status == 200
 
 
-async def test_global_limit(loopback):
+async def test_global_limit(make_loopback):
     """More than fifty requests in a second are refused for the whole bot."""
+    loopback = await make_loopback(scale=0.05)  # a second that is long enough on any machine
     headers = {"Authorization": f"Bot {loopback.token}"}
     statuses = []
     async with aiohttp.ClientSession(headers=headers) as session:

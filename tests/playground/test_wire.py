@@ -65,6 +65,7 @@ async def test_wrong_response_bites(wire, recorded):
         ("GET", "/no/such/place", 200, None, "no such operation"),
         ("POST", "/channels/1/messages", 299, {"content": "x"}, "status 299"),
         ("POST", "/channels/1/messages", 200, {"content": "x" * 4001}, "too long"),
+        ("POST", "/channels/1/messages", 403, {"content": 5}, "request /content"),
     ],
 )
 def test_wrong_operation_bites(wire, method, path, status, body, sign):

@@ -24,6 +24,8 @@ from jsonschema import Draft202012Validator
 Json = dict[str, Any]
 FILE = Path(__file__).parents[1] / "data" / "discord-openapi.json"
 IGNORED = {"tts", "nsfw", "flags", "enforce_nonce", "nonce", "dm_permission"}
+REFUSED = (400, 413)
+"""What answers a body that breaks a rule; every other request must be as described."""
 SENT_BACK = ("/attachments[]", "/image", "/thumbnail")
 BOOLEANS = {"true", "false", "True", "False", "0", "1"}
 
@@ -92,7 +94,8 @@ class Description:
         )
         place = f"paths/{template.replace('/', '~1')}/{exchange.method.lower()}"
         place = place.replace("{", "%7B").replace("}", "%7D")
-        if 200 <= exchange.status < 300:
+        unread = exchange.fault is not None and exchange.body is None
+        if exchange.status not in REFUSED and not unread:
             yield from self._request(exchange, operation, place)
         if exchange.fault is None:
             yield from self._response(exchange, operation, place)

@@ -9,6 +9,16 @@ import { drawWelcome } from "./welcome.js";
 
 const NEAR = 48;
 const PAGE = 50;
+const CHUNK = 25;
+
+/** Some messages in a row, which the browser passes over as one while they are out of sight. */
+function chunkOf(views) {
+  const root = el("div", { class: "chunk" }, ...views.map((view) => view.root));
+  measure(root);
+  return root;
+}
+
+const measure = (chunk) => chunk.style.setProperty("--messages", chunk.childElementCount);
 
 /** Snowflakes grow with time but are too long for numbers. */
 const older = (a, b) => (a.length === b.length ? a < b : a.length < b.length);
@@ -20,6 +30,7 @@ export class MessageList {
   #following = true;
   #lastTop = 0;
   #turn = 0;
+  #watcher;
 
   /**
    * @param {HTMLElement} log the scrolling region @param {HTMLElement} pill
@@ -40,10 +51,11 @@ export class MessageList {
     this.list.addEventListener("pointerover", lift);
     this.list.addEventListener("focusin", lift);
     log.addEventListener("keydown", (event) => this.#key(event));
-    new IntersectionObserver(([{ isIntersecting }]) => isIntersecting && this.#older(), {
-      root: log,
-      rootMargin: "600px",
-    }).observe(this.top);
+    this.#watcher = new IntersectionObserver(
+      (seen) => seen.at(-1).isIntersecting && this.#older(),
+      { root: log, rootMargin: "600px" },
+    );
+    this.#watcher.observe(this.top);
   }
 
   get last() {
@@ -101,7 +113,7 @@ export class MessageList {
     ) {
       this.#views.set(message.id, view);
       view.group(before?.message);
-      this.list.append(view.root);
+      this.#append(view);
     } else this.#squeeze(view);
     if (!fresh) return;
     if (message.author.id === state.me?.id || isEphemeral(message)) this.toBottom();
@@ -114,8 +126,19 @@ export class MessageList {
     views.sort((a, b) => (older(a.message.id, b.message.id) ? -1 : 1));
     this.#views = new Map(views.map((one) => [one.message.id, one]));
     const next = views[views.indexOf(view) + 1];
-    this.list.insertBefore(view.root, next?.root ?? null);
+    next.root.before(view.root);
+    measure(next.root.parentElement);
     this.#regroup();
+  }
+
+  #append(view) {
+    const chunk = this.list.lastElementChild;
+    if (chunk === this.top || chunk.childElementCount >= CHUNK) {
+      this.list.append(chunkOf([view]));
+      return;
+    }
+    chunk.append(view.root);
+    measure(chunk);
   }
 
   #regroup() {
@@ -144,7 +167,10 @@ export class MessageList {
     const next = views[views.indexOf(view) + 1];
     const held = view.root.contains(document.activeElement);
     this.#views.delete(id);
+    const chunk = view.root.parentElement;
     view.root.remove();
+    measure(chunk);
+    if (!chunk.childElementCount) chunk.remove();
     if (next) next.group(views[views.indexOf(view) - 1]?.message);
     if (held) (next?.root ?? this.last?.root ?? this.log).focus({ preventScroll: true });
   }
@@ -174,12 +200,16 @@ export class MessageList {
       .filter((one) => !this.#views.has(one.id) && !state.dismissed.has(one.id))
       .map((message) => new MessageView(message, this.acts));
     this.#views = new Map([...views.map((view) => [view.message.id, view]), ...this.#views]);
-    this.top.after(...views.map((view) => view.root));
+    const half = views.length - CHUNK;
+    const chunks = [views.slice(0, Math.max(half, 0)), views.slice(Math.max(half, 0))];
+    this.top.after(...chunks.filter((one) => one.length).map(chunkOf));
     this.#regroup();
     this.#complete = messages.length < PAGE;
     this.#drawTop();
     this.log.scrollTop = this.log.scrollHeight - fromBottom;
     this.log.removeAttribute("aria-busy");
+    this.#watcher.unobserve(this.top); // who is still at the top is told of only when asked anew
+    this.#watcher.observe(this.top);
   }
 
   /** Scrolls to a message, fetching older ones until it is here. */

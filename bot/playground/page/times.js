@@ -20,10 +20,13 @@ const UNITS = [
   ["second", 1],
 ];
 
+const formats = {};
+const format = (language) => (formats[language] ??= new Intl.RelativeTimeFormat(language));
+
 function relative(seconds) {
   const left = seconds - Date.now() / 1000;
   const [unit, size] = UNITS.find(([, one]) => Math.abs(left) >= one) ?? UNITS.at(-1);
-  return new Intl.RelativeTimeFormat(dates()).format(Math.trunc(left / size), unit);
+  return format(dates()).format(Math.trunc(left / size), unit);
 }
 
 /** @param {string} seconds since 1970 @param {string} [style] one of Discord's letters */

@@ -230,8 +230,9 @@ const WORDS = {
 const KEPT = "easel.language";
 let language = localStorage.getItem(KEPT) || (navigator.language.startsWith("zh") ? "zh" : "en");
 
-/** Discord's name of the page's language, and the reader's own way of writing dates in it. */
-export const locale = () => (language === "zh" ? "zh-CN" : "en-US");
+/** Discord's name of the reader's language, and their own way of writing dates in it. */
+const traditional = /^zh-(tw|hk|mo|hant)/i.test(navigator.language);
+export const locale = () => ({ en: "en-US", zh: traditional ? "zh-TW" : "zh-CN" })[language];
 export const dates = () => (navigator.language.startsWith(language) ? navigator.language : locale());
 export const currentLanguage = () => language;
 

@@ -375,3 +375,27 @@ async def test_reactions_of_easel_are_offered(layouts):
     await article.get_by_role("button", name="Add a reaction").click()
     offered = await page.get_by_role("menuitem").all_text_contents()
     assert {"❌", "✉️", "⭐", "❤️", "🔁", "⚠️", "1️⃣", "2️⃣", "3️⃣", "4️⃣"} <= set(offered)
+
+
+@pytest.mark.parametrize("theme", ["dark", "light"])
+async def test_axe_finds_no_serious_fault_in_layouts(layouts, faults_of, theme):
+    """Layouts, cards, open menus, what waits to be sent and the message menu are for everybody."""
+    page, _, _ = layouts
+    await page.emulate_media(color_scheme=theme)
+    await send(page, "/card")
+    await expect(page.get_by_role("article").filter(has_text="of a job")).to_be_visible()
+    await send(page, "/panel")
+    panel = page.get_by_role("article").filter(has_text="Settings")
+    await panel.locator("summary").click()
+    await page.evaluate(BRING, ["drop", ["one.png"], base64.b64encode(png()).decode()])
+    found = {"layout": await faults_of(page)}
+    await panel.get_by_label("Model", exact=True).click()
+    found["menu"] = await faults_of(page)
+    await page.keyboard.press("Escape")
+    await panel.get_by_role("heading", name="Settings").click(button="right")
+    await expect(page.get_by_role("group", name="Apps")).to_be_visible()
+    found["apps"] = await faults_of(page)
+    await page.get_by_role("menuitem", name="Reply").click()
+    await expect(page.get_by_text("Replying to Easel")).to_be_visible()
+    found["reply"] = await faults_of(page)
+    assert {what: faults for what, faults in found.items() if faults} == {}
