@@ -145,6 +145,31 @@ def doctor(
 
 
 @app.command()
+def docs(
+    context: typer.Context,
+    as_json: Annotated[bool, typer.Option("--json", help="Print it as one JSON object.")] = False,
+    write: Annotated[
+        Path | None, typer.Option(help="Make the tables of this file anew, as of README.md.")
+    ] = None,
+) -> None:
+    """Print every command with its options and every parameter with what it takes."""
+    import json
+
+    from bot import documents
+    from engine import Engine, EngineOptions
+
+    if write is not None:
+        documents.write(write, Engine(EngineOptions()).models())
+        return
+    options = settings_module.engine_options(settings_module.load(**context.obj))
+    cards = Engine(options).models()
+    if as_json:
+        say(json.dumps(documents.document(cards), ensure_ascii=False, indent=2))
+    else:
+        say("\n".join(documents.tables(cards).values()))
+
+
+@app.command()
 def stats(
     context: typer.Context,
     as_json: Annotated[bool, typer.Option("--json", help="Print one line of JSON.")] = False,

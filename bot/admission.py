@@ -6,6 +6,7 @@ The order is block, place and role, words, cooldown, quota; each refusal is a se
 import asyncio
 import logging
 import time
+from collections.abc import Sequence
 from dataclasses import replace
 
 from bot import audit, messages, words
@@ -176,7 +177,7 @@ async def has_quota(asked: Asked, job: Job) -> bool:
     return rules is not None and bool(rules.cooldown or rules.quotas())
 
 
-async def check_quota(asked: Asked, job: Job) -> None:
+async def check_quota(asked: Asked, jobs: Sequence[Job]) -> None:
     """Refuse who has painted too much or just now; what failed or was cancelled does not count.
 
     Raises:
@@ -184,16 +185,24 @@ async def check_quota(asked: Asked, job: Job) -> None:
 
     """
     desk = asked.client.desk
+    job, pictures = jobs[0], sum(job.request.pictures for job in jobs)
     if await desk.store.get(job.id) is not None:
         return
     now = time.time()
     most = desk.settings.pictures_per_day
     if most is not None:
-        await _check_one(desk, job, None, DAY_S, Quota(most, "pictures"), "with Easel in a day")
+        quota = Quota(most, "pictures")
+        await _check_one(desk, job, pictures, None, DAY_S, quota, "with Easel in a day")
     if job.guild_id is None:
         return
     rules = await rules_of(asked)
     if rules.cooldown:
+        if len(jobs) > 1:
+            raise UserError(
+                f"Between two jobs one waits {rules.cooldown} seconds here, so ask for one at a "
+                "time.",
+                title="Job action restricted",
+            )
         spent = await desk.ledger.spent(job.user_id, job.guild_id, now - rules.cooldown)
         if spent.last_at is not None:
             again = int(spent.last_at + rules.cooldown) + 1
@@ -202,21 +211,27 @@ async def check_quota(asked: Asked, job: Job) -> None:
                 f"try again <t:{again}:R>."
             )
     for name, quota in rules.quotas().items():
-        await _check_one(desk, job, job.guild_id, QUOTAS[name], quota, SPANS[name])
+        await _check_one(desk, job, pictures, job.guild_id, QUOTAS[name], quota, SPANS[name])
 
 
 async def _check_one(
-    desk: Desk, job: Job, guild_id: int | None, span_s: float, quota: Quota, words_of_span: str
+    desk: Desk,
+    job: Job,
+    pictures: int,
+    guild_id: int | None,
+    span_s: float,
+    quota: Quota,
+    words_of_span: str,
 ) -> None:
     spent = await desk.ledger.spent(job.user_id, guild_id, time.time() - span_s)
     if quota.unit == "pictures":
-        used, over = spent.pictures, spent.pictures + job.request.pictures > quota.amount
+        used, over = spent.pictures, spent.pictures + pictures > quota.amount
     else:
         used, over = int(spent.seconds // 60), spent.seconds >= quota.amount * 60
     if not over:
         return
     again = f" Some of it comes back <t:{int((spent.first_at or 0) + span_s) + 1}:R>."
     raise UserError(
-        f"Your quota is {quota} {words_of_span}, and you have used {used}."
-        + (again if spent.first_at else "")
+        f"Your quota is {quota} {words_of_span}, and you have used {used}; this would be "
+        f"{pictures} pictures more." + (again if spent.first_at else "")
     )

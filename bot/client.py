@@ -10,7 +10,7 @@ from discord import app_commands
 from discord.gateway import DiscordWebSocket
 from discord.http import Route
 
-from bot import buttons, messages, permissions, presses, regions
+from bot import batch, buttons, messages, permissions, presses, regions
 from bot.admin import desk as admin
 from bot.admin import reports, setup
 from bot.answers import answering, explain, refuse
@@ -23,9 +23,12 @@ from bot.commands import (
     imagine,
     info,
     invite,
+    loras,
+    models,
     prefer,
     public,
     relax,
+    samplers,
     settings,
     show,
     stealth,
@@ -46,6 +49,9 @@ COMMANDS = (
     info,
     cancel,
     help_command,
+    models,
+    loras,
+    samplers,
     settings,
     prefer,
     fast,
@@ -67,9 +73,10 @@ PRESSED = (
     (settings.PRESSED, settings.choose),
     (history.PRESSED, history.turn),
     (delete_my_data.PRESSED, delete_my_data.answer),
+    (batch.PRESSED, batch.press),
 )
 """Whose custom_id says what to do: nothing of these is kept, so they work after a restart."""
-SUBMITTED = ((presses.WINDOW, presses.submit),)
+SUBMITTED = ((presses.WINDOW, presses.submit), (batch.SENT, batch.edit))
 """The same for windows that were sent."""
 
 
@@ -118,6 +125,7 @@ class Easel(DeskClient):
     async def setup_hook(self) -> None:
         """Know the buttons of old messages, and tell Discord the commands."""
         buttons.register(self, *regions.ITEMS)
+        await self.desk.catalogue.look()
         await self.tree.sync()
 
     async def on_ready(self) -> None:

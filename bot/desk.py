@@ -10,6 +10,7 @@ import discord
 from discord import app_commands
 
 from bot.belongings import Belongings
+from bot.catalogue import Catalogue
 from bot.data import DataFolder
 from bot.drafts import Drafts
 from bot.errors import UserError
@@ -46,6 +47,7 @@ class Desk:
     loras: LoraFolder = field(init=False)
     controls: ControlFolder = field(init=False)
     pressed: Pressed = field(init=False)
+    catalogue: Catalogue = field(init=False)
     _turns: WeakValueDictionary[int, asyncio.Lock] = field(
         default_factory=WeakValueDictionary, init=False
     )
@@ -59,6 +61,7 @@ class Desk:
         self.loras = LoraFolder(self.settings.loras)
         self.controls = ControlFolder(self.settings.controls)
         self.pressed = Pressed()
+        self.catalogue = Catalogue(self.loras, self.controls)
 
     def turn_of(self, user_id: int) -> asyncio.Lock:
         """Return what a painter's job holds from the look at a quota until it is kept."""
@@ -120,6 +123,7 @@ def operator_of(settings: Settings) -> Operator:
         size=settings.max_size,
         pictures=settings.max_pictures,
         retention=settings.retention_days or None,
+        batch=settings.max_batch,
         nsfw=settings.nsfw,
     )
 

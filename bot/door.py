@@ -14,9 +14,9 @@ from bot.jobs import Job, State
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Arrival:
-    """A job at the door, and who waits to hear whether it was kept."""
+    """Jobs of one painter at the door, to be kept together or not at all, and who waits to hear."""
 
-    job: Job
+    jobs: Sequence[Job]
     limits: queue.QueueLimits | None
     kept: asyncio.Future[bool]
 
@@ -25,10 +25,11 @@ async def admit_all(
     connection: aiosqlite.Connection, batch: Sequence[Arrival]
 ) -> list[bool | BaseException]:
     """Decide of each who arrives, in order, as if they came one after the other."""
-    marks = ", ".join("?" * len(batch))
+    ids = [job.id for arrival in batch for job in arrival.jobs]
+    marks = ", ".join("?" * len(ids))
     rows = await connection.execute_fetchall(
         f"SELECT id FROM jobs WHERE id IN ({marks})",  # noqa: S608
-        [arrival.job.id for arrival in batch],
+        ids,
     )
     known = {row[0] for row in rows}
     rows = await connection.execute_fetchall(
@@ -41,8 +42,9 @@ async def admit_all(
         painters[user_id] += count
         servers[guild_id] += count if state == State.ACCEPTED else 0
     verdicts: list[bool | BaseException] = []
-    for job, limits in ((arrival.job, arrival.limits) for arrival in batch):
-        if job.id in known:
+    for arrival in batch:
+        job, many = arrival.jobs[0], len(arrival.jobs)
+        if not known.isdisjoint(one.id for one in arrival.jobs):
             verdicts.append(False)
             continue
         of_server = 0 if job.guild_id is None else servers[job.guild_id]
@@ -50,13 +52,13 @@ async def admit_all(
             of_painter=painters[job.user_id], of_server=of_server, waiting=servers.total()
         )
         try:
-            if limits is not None:
-                queue.admit(load, limits)
+            if arrival.limits is not None:
+                queue.admit(load, arrival.limits, many)
         except UserError as error:
             verdicts.append(error)
             continue
         verdicts.append(True)
-        known.add(job.id)
-        painters[job.user_id] += 1
-        servers[job.guild_id] += 1
+        known.update(one.id for one in arrival.jobs)
+        painters[job.user_id] += many
+        servers[job.guild_id] += many
     return verdicts

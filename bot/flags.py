@@ -8,7 +8,7 @@ import dataclasses
 import logging
 import math
 import random
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -28,7 +28,7 @@ from bot.grammar import (
 from bot.habits import added, naming_the_suffix, write_out
 from bot.parameters import PARAMETERS, Parameter
 from bot.preferences import NOTHING_CHOSEN, Preferences
-from bot.readers import Control, Limits, Setting, Size, plain, whole
+from bot.readers import Control, Limits, Setting, Size, whole
 from engine import (
     SEEDS,
     ModelCard,
@@ -194,14 +194,10 @@ def nothing() -> UserError:
     return UserError(NOTHING, title="Empty prompt")
 
 
-def compose(prompt: str, negative: str | None = None, strength: float | None = None) -> str:
-    """Say in one text what the options of `/imagine` said apart."""
-    parts = [prompt]
-    if negative and negative.strip():
-        parts.append(f"--no {negative}")
-    if strength is not None:
-        parts.append(f"--strength {plain(strength)}")
-    return " ".join(parts)
+def compose(prompt: str, options: Mapping[str, str | None]) -> str:
+    """Say in one text what the options of a command say apart, by the names of parameters."""
+    given = {name: text.strip() for name, text in options.items() if text and text.strip()}
+    return " ".join([prompt, *(f"--{name} {text}" for name, text in given.items())])
 
 
 def again(wish: Wish) -> Wish:

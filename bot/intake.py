@@ -1,6 +1,7 @@
 """How a wish becomes a job: checked, kept on disk, and only then acknowledged."""
 
 import logging
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -25,6 +26,7 @@ from bot.flags import Wish
 from bot.grammar import take_links
 from bot.jobs import Job, Kind, Picture, State
 from bot.modes import in_mode, not_in_lane
+from bot.pace import Outlook
 from bot.permissions import check_bot
 from bot.queue import QueueLimits
 from bot.readers import Size
@@ -195,21 +197,11 @@ async def take_in(asked: Asked, job: Job) -> None:
 
     """
     desk = asked.client.desk
-    desk.runner.disk.check()
     job = await in_mode(asked, job)
-    try:
-        accepted = await _accept(asked, job)
-    except DiskError as error:
-        desk.runner.disk.fail(error)
-        desk.runner.disk.check()
-        raise
-    if not accepted:
-        log.info("job=%d is known already", job.id)
+    if not await keep(asked, [job]):
         return
-    log.debug("job=%d accepted kind=%s user=%d", job.id, job.kind, job.user_id)
     outlook = await desk.runner.room.outlook(job.id)
-    because = desk.engine.stats().loading or messages.outlook(outlook)
-    text = messages.waiting(job, because=because, notes=await _notes(asked, job))
+    text = await greeting(asked, job, outlook)
     try:
         answer = await asked.response.send_message(text, ephemeral=job.ephemeral)
     except discord.NotFound:
@@ -225,15 +217,44 @@ async def take_in(asked: Asked, job: Job) -> None:
     desk.runner.wake()
 
 
-async def _accept(asked: Asked, job: Job) -> bool:
-    """Keep the job if its painter's quotas and the queue have room; False if it is known."""
+async def keep(asked: Asked, jobs: Sequence[Job]) -> bool:
+    """Put jobs on the disk, all of them or none; False if they are there already.
+
+    Raises:
+        UserError: the painter's queue, or the whole queue, is full, or a quota is used up.
+
+    """
+    desk = asked.client.desk
+    desk.runner.disk.check()
+    try:
+        accepted = await _accept(asked, jobs)
+    except DiskError as error:
+        desk.runner.disk.fail(error)
+        desk.runner.disk.check()
+        raise
+    for job in jobs:
+        if accepted:
+            log.debug("job=%d accepted kind=%s user=%d", job.id, job.kind, job.user_id)
+        else:
+            log.info("job=%d is known already", job.id)
+    return accepted
+
+
+async def _accept(asked: Asked, jobs: Sequence[Job]) -> bool:
+    """Keep the jobs if their painter's quotas and the queue have room; False if known."""
     desk = asked.client.desk
     limits = queue_limits(desk.settings)
-    if not await has_quota(asked, job):
-        return await desk.store.accept(job, limits)
-    async with desk.turn_of(job.user_id):  # two at once would both fit
-        await check_quota(asked, job)
-        return await desk.store.accept(job, limits)
+    if not await has_quota(asked, jobs[0]):
+        return await desk.store.accept_all(jobs, limits)
+    async with desk.turn_of(jobs[0].user_id):  # two at once would both fit
+        await check_quota(asked, jobs)
+        return await desk.store.accept_all(jobs, limits)
+
+
+async def greeting(asked: Asked, job: Job, outlook: Outlook | None) -> str:
+    """Return what is said when a job is taken in: what it waits for, and for how long."""
+    because = asked.client.desk.engine.stats().loading or messages.outlook(outlook)
+    return messages.waiting(job, because=because, notes=await _notes(asked, job))
 
 
 def queue_limits(settings: Settings) -> QueueLimits:

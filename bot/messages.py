@@ -7,7 +7,7 @@ shortened with … where a message would grow beyond Discord's limit.
 import re
 import time
 import unicodedata
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 from bot import pace
 from bot.jobs import UPSCALES, Job, Kind, Lane, State
@@ -273,6 +273,28 @@ def pages(lines: Iterable[str]) -> list[str]:
         else:
             found.append(line)
     return found
+
+
+def really(template: str, number: int) -> str:
+    """Ask whether so many jobs of one template are meant."""
+    prompts = many(number, "prompt")
+    question = f"You are about to imagine **{prompts}**. Are you sure you want to continue?\n"
+    return _around(question, template, "")
+
+
+def none_of(template: str) -> str:
+    """Say that nothing of a template is painted."""
+    return _around("Nothing was painted of ", template, "")
+
+
+def all_of(number: int) -> str:
+    """Say that so many jobs were taken in."""
+    return f"{number} job{'s are' if number > 1 else ' is'} on the way."
+
+
+def prompts(shown: Sequence[str]) -> str:
+    """List prompts, numbered."""
+    return "\n".join(f"{place}. {escape(text)}" for place, text in enumerate(shown, 1))
 
 
 def mistake(sentence: str, title: str, asked: str) -> tuple[str, bool]:

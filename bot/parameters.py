@@ -1,6 +1,6 @@
 """The table of --parameters: parsing, help and the README are all made from its rows."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -14,7 +14,8 @@ class Parameter:
     """One row of the table. `read` takes the words given and returns the value, or None.
 
     A `flag` takes no value; one of several `words` takes all that stand up to the next parameter.
-    It `needs` what not every model honours (a name of `ModelCard.honours`).
+    It `needs` what not every model honours (a name of `ModelCard.honours`). `default` says what
+    holds where nothing is typed; nothing, if it says nothing.
     """
 
     name: str
@@ -25,6 +26,7 @@ class Parameter:
     help: str
     needs: str = ""
     allowed: Callable[[Setting], str] = lambda _: "alone, without a value"
+    default: Callable[[Setting], str] | str = ""
     read: Callable[[str, Setting], Any] = lambda text, _: None if text else True
     write: Callable[[Any], str] = str
     twice: Literal["first", "last", "all"] = "last"
@@ -32,6 +34,11 @@ class Parameter:
     def __str__(self) -> str:
         """As a painter may type it."""
         return f"--{self.name} {self.example}".rstrip()
+
+    def assumed(self, setting: Setting) -> str:
+        """Say what holds where nothing is typed."""
+        default = self.default if isinstance(self.default, str) else self.default(setting)
+        return default or ("off" if self.flag else "none")
 
     def written(self, value: Any) -> str:
         """As a painter would have typed this value."""
@@ -44,6 +51,7 @@ PARAMETERS: tuple[Parameter, ...] = (
         aliases=("aspect",),
         example="3:2",
         help="the shape of the picture, width to height",
+        default="the shape of the model, or of a picture that is given",
         allowed=lambda _: "two whole numbers from 1 to 9999 with a colon between them",
         read=readers.ratio,
         write=lambda ratio: f"{ratio[0]}:{ratio[1]}",
@@ -62,6 +70,7 @@ PARAMETERS: tuple[Parameter, ...] = (
         name="seed",
         example="7",
         help="where the noise starts: the same seed and prompt give the same picture",
+        default="another one each time",
         allowed=lambda _: f"a whole number from 0 to {SEEDS - 1}",
         read=lambda text, _: readers.between(readers.whole(text), 0, SEEDS - 1),
         twice="first",
@@ -70,6 +79,7 @@ PARAMETERS: tuple[Parameter, ...] = (
         name="steps",
         example="20",
         help="how many denoising steps: more take longer and show more detail",
+        default=lambda setting: str(min(setting.card.default_steps, setting.max_steps)),
         allowed=lambda setting: f"a whole number from 1 to {setting.max_steps}",
         read=lambda text, setting: readers.between(readers.whole(text), 1, setting.max_steps),
     ),
@@ -77,6 +87,7 @@ PARAMETERS: tuple[Parameter, ...] = (
         name="guidance",
         example="7.5",
         help="how closely the prompt is followed",
+        default=lambda setting: readers.plain(setting.card.default_guidance),
         allowed=lambda setting: f"a number from 0 to {readers.plain(setting.card.max_guidance)}",
         read=lambda text, setting: readers.between(
             readers.number(text), 0, setting.card.max_guidance
@@ -87,6 +98,7 @@ PARAMETERS: tuple[Parameter, ...] = (
         name="strength",
         example="0.6",
         help="how far the attached picture may be left (only with a picture)",
+        default="0.6",
         allowed=lambda _: "a number above 0, and at most 1",
         read=readers.strength,
         write=readers.plain,
@@ -95,6 +107,7 @@ PARAMETERS: tuple[Parameter, ...] = (
         name="sampler",
         example="euler a",
         help="how noise becomes a picture, step by step",
+        default="the model's own",
         allowed=lambda setting: "one of " + ", ".join(setting.card.samplers),
         read=readers.sampler,
         words=True,
@@ -110,6 +123,7 @@ PARAMETERS: tuple[Parameter, ...] = (
         name="stop",
         example="80",
         help="end the painting early, after so many percent of its steps",
+        default="100",
         allowed=lambda _: "a whole number from 10 to 100",
         read=lambda text, _: readers.between(readers.whole(text), 10, 100),
         needs="stop",
@@ -119,7 +133,12 @@ PARAMETERS: tuple[Parameter, ...] = (
         aliases=("r",),
         example="4",
         help="paint the prompt so many times, each with a seed of its own",
-        allowed=lambda setting: f"a whole number from 2 to {setting.limits.max_jobs}",
+        default="once",
+        allowed=lambda setting: (
+            f"a whole number from 2 to {setting.limits.max_jobs}"
+            if setting.limits.max_jobs > 1
+            else "left out: here one job is painted at a time"
+        ),
         read=lambda text, setting: readers.between(readers.whole(text), 2, setting.limits.max_jobs),
     ),
     Parameter(
@@ -151,6 +170,7 @@ PARAMETERS: tuple[Parameter, ...] = (
         aliases=("v", "version", "niji"),
         example="embedded",
         help="which model paints",
+        default=lambda setting: readers.one_word(setting.cards[0].name),
         allowed=lambda setting: (
             "one of " + ", ".join(readers.one_word(card.name) for card in setting.cards)
         ),
@@ -160,3 +180,8 @@ PARAMETERS: tuple[Parameter, ...] = (
 )
 
 BY_NAME = {name: row for row in PARAMETERS for name in (row.name, *row.aliases)}
+
+
+def honoured(abilities: Collection[str]) -> tuple[str, ...]:
+    """Name the parameters that work on a model with these abilities (`ModelCard.honours`)."""
+    return tuple(row.name for row in PARAMETERS if not row.needs or row.needs in abilities)

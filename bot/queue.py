@@ -195,26 +195,35 @@ def position(waiting: Sequence[Entry], ledger: Ledger, job_id: int) -> int | Non
     return next((place for place, entry in enumerate(order) if entry.job_id == job_id), None)
 
 
-def admit(load: Load, limits: QueueLimits) -> None:
-    """Raise a UserError if one more job of this painter may not queue.
+def admit(load: Load, limits: QueueLimits, many: int = 1) -> None:
+    """Raise a UserError if so many more jobs of this painter may not queue, all together.
 
     A painter may have as many unfinished jobs as may run and wait together, so it does not
     matter how many of them the engine has taken in so far.
     """
     most = limits.running_per_painter + limits.waiting_per_painter
-    if load.of_painter >= most:
+    if load.of_painter + many > most:
         raise UserError(
-            "Your job queue is full. Please wait for a job to finish first, then resubmit this "
-            f"one. (You have {load.of_painter} jobs running and waiting; {most} is the most.)",
+            _full("Your job queue is", most - load.of_painter, many)
+            + f" (You have {load.of_painter} jobs running and waiting; {most} is the most.)",
             title=FULL,
         )
-    if load.of_server >= limits.waiting_per_server:
-        raise UserError(
-            f"{load.of_server} jobs of this server are waiting, and that is the most. "
-            "Please wait for some to finish, then resubmit this one.",
-            title=FULL,
-        )
-    if load.waiting >= limits.waiting_in_all:
-        raise UserError(
-            f"{load.waiting} jobs are waiting. Please try again in a while.", title=FULL
-        )
+    for whose, waiting, most in (
+        ("The queue of this server is", load.of_server, limits.waiting_per_server),
+        ("The queue is", load.waiting, limits.waiting_in_all),
+    ):
+        if waiting + many > most:
+            raise UserError(
+                _full(whose, most - waiting, many)
+                + f" ({waiting} jobs are waiting; {most} is the most.)",
+                title=FULL,
+            )
+
+
+def _full(whose: str, room: int, many: int) -> str:
+    if many == 1:
+        return f"{whose} full. Please wait for a job to finish first, then resubmit this one."
+    return (
+        f"{whose} too full for {many} jobs: it has room for {max(room, 0)}, and none was taken in. "
+        "Please wait for some to finish, or ask for fewer."
+    )

@@ -25,6 +25,7 @@ class Operator:
     size: int | None = None
     pictures: int | None = None
     retention: int | None = None
+    batch: int | None = None
     nsfw: str = "off"
 
 
@@ -130,6 +131,7 @@ class Rules:
     steps: int | None = None
     size: int | None = None
     pictures: int | None = None
+    batch: int = 10
     defaults: str = ""
     hour: Quota | None = None
     day: Quota | None = None
@@ -162,7 +164,12 @@ class Rules:
 
     def limits(self) -> Limits:
         """Return what of the rules concerns the words of a prompt."""
-        return Limits(max_steps=self.steps, max_side=self.size, defaults=self.defaults)
+        return Limits(
+            max_steps=self.steps,
+            max_side=self.size,
+            max_jobs=self.batch,
+            defaults=self.defaults,
+        )
 
     def quotas(self) -> dict[str, Quota]:
         """Return the quotas there are, by the time they count over."""

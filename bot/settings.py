@@ -107,6 +107,13 @@ class Settings(BaseSettings):
     max_pictures: int | None = Field(
         None, ge=1, le=4, description="The pictures of one job on any server. Empty: 4."
     )
+    max_batch: int | None = Field(
+        None,
+        ge=1,
+        le=40,
+        description="The jobs of one prompt, by choices in braces and --repeat, on any server. "
+        "Empty: what the server says, else 10.",
+    )
     pictures_per_day: int | None = Field(
         None, ge=1, description="Pictures of one painter in a day, over all servers. Empty: any."
     )

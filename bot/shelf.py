@@ -19,6 +19,16 @@ _WHOLE = -1  # stands in the table of favourites for a grid
 class Shelf(Database):
     """The half of the store that looks at all jobs together."""
 
+    async def entered_since(self, moment: float) -> list[tuple[int, float, float]]:
+        """Return painter, cost and time of each job that entered the engine since then."""
+        sql = "SELECT user_id, cost, started_at FROM jobs WHERE started_at > ? ORDER BY started_at"
+        return [(row[0], row[1], row[2]) for row in await self._read(sql, (moment,))]
+
+    async def owed(self) -> set[int]:
+        """Return the painters who have jobs that found no place."""
+        sql = "SELECT DISTINCT user_id FROM jobs WHERE state = 'undeliverable'"
+        return {row[0] for row in await self._read(sql)}
+
     async def counts(self) -> dict[str, int]:
         """Return how many jobs are in each state."""
         rows = await self._read("SELECT state, count(*) FROM jobs GROUP BY state")

@@ -40,6 +40,7 @@ _COLUMNS = tuple(field.name for field in dataclasses.fields(Job))
 _GIVEN = tuple(name for name in _COLUMNS if name not in _TIMES)
 _FLAGS = ("ephemeral", "member", "doubtful")
 _UNFINISHED = tuple(state for state in State if state not in FINAL)
+_UNFINISHED_SQL = ", ".join(f"'{state}'" for state in _UNFINISHED)
 
 
 class Store(Shelf):
@@ -53,7 +54,7 @@ class Store(Shelf):
         """Take an open connection; use `open`."""
         super().__init__(connection)
         self._arrivals: list[Arrival] = []
-        self._acks: list[tuple[int, float | None, int]] = []
+        self._acks: list[tuple[int, float | None, str | None, int]] = []
         self._door, self._desk = asyncio.Lock(), asyncio.Lock()
         self._rules: dict[int, dict[str, Any]] = {}
         self._rules_age = 0
@@ -66,7 +67,11 @@ class Store(Shelf):
         With `limits`, a painter whose queue is full gets a UserError and nothing is kept. What
         comes at once is kept in one transaction: a crowd does not wait for a thousand of them.
         """
-        arrival = Arrival(job, limits, asyncio.get_running_loop().create_future())
+        return await self.accept_all([job], limits)
+
+    async def accept_all(self, jobs: Sequence[Job], limits: queue.QueueLimits | None) -> bool:
+        """Keep new jobs of one painter, all of them or none; False if one is known already."""
+        arrival = Arrival(jobs, limits, asyncio.get_running_loop().create_future())
         self._arrivals.append(arrival)
         async with self._door:
             if batch := self._arrivals:
@@ -78,15 +83,12 @@ class Store(Shelf):
         try:
             async with self._write() as connection:
                 verdicts = await admit_all(connection, batch)
+                now = time.time()
                 values = [
-                    {
-                        **_plain(a.job),
-                        "state": State.ACCEPTED,
-                        "now": time.time(),
-                        "cost": a.job.cost,
-                    }
-                    for a, verdict in zip(batch, verdicts, strict=True)
+                    {**_plain(job), "state": State.ACCEPTED, "now": now, "cost": job.cost}
+                    for arrival, verdict in zip(batch, verdicts, strict=True)
                     if verdict is True
+                    for job in arrival.jobs
                 ]
                 await connection.executemany(
                     f"INSERT INTO jobs ({', '.join(_GIVEN)}, cost, accepted_at, changed_at)"  # noqa: S608
@@ -145,11 +147,6 @@ class Store(Shelf):
             for job_id, user_id, guild_id, lane, cost, crashes in await self._read(sql, (state,))
         ]
 
-    async def entered_since(self, moment: float) -> list[tuple[int, float, float]]:
-        """Return painter, cost and time of each job that entered the engine since then."""
-        sql = "SELECT user_id, cost, started_at FROM jobs WHERE started_at > ? ORDER BY started_at"
-        return [(row[0], row[1], row[2]) for row in await self._read(sql, (moment,))]
-
     async def undelivered(self, user_id: int) -> list[Job]:
         """Return a painter's jobs that are painted but found no place, oldest first."""
         sql = (
@@ -158,20 +155,21 @@ class Store(Shelf):
         )
         return [_job(row) for row in await self._read(sql, (user_id,))]
 
-    async def owed(self) -> set[int]:
-        """Return the painters who have jobs that found no place."""
-        sql = "SELECT DISTINCT user_id FROM jobs WHERE state = 'undeliverable'"
-        return {row[0] for row in await self._read(sql)}
+    async def set_ack(
+        self, job_id: int, message_id: int, eta_s: float | None = None, token: str | None = None
+    ) -> None:
+        """Note the message that shows the job's progress, and the wait that it spoke of.
 
-    async def set_ack(self, job_id: int, message_id: int, eta_s: float | None = None) -> None:
-        """Note the message that shows the job's progress, and the wait that it spoke of."""
-        self._acks.append((message_id, eta_s, job_id))
+        `token` is the interaction's that reaches it, where the job has none yet.
+        """
+        self._acks.append((message_id, eta_s, token, job_id))
         async with self._desk:
             if acks := self._acks:
                 self._acks = []
                 async with self._write() as connection:
                     await connection.executemany(
-                        "UPDATE jobs SET ack_message_id = ?, eta_s = coalesce(?, eta_s)"
+                        "UPDATE jobs SET ack_message_id = ?, eta_s = coalesce(?, eta_s), token ="  # noqa: S608
+                        f" CASE WHEN state IN ({_UNFINISHED_SQL}) THEN coalesce(?, token) END"
                         " WHERE id = ?",
                         acks,
                     )

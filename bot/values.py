@@ -207,6 +207,15 @@ VALUES: tuple[Value, ...] = (
         nothing="4",
     ),
     Value(
+        name="batch",
+        help="Jobs of one prompt, by choices in braces and --repeat",
+        allowed="a whole number from 1 to 40",
+        layers=_everywhere(C, R),
+        read=_whole(1, 40),
+        nothing="10",
+        default=10,
+    ),
+    Value(
         name="defaults",
         help="Default parameters",
         allowed="parameters only, such as `--steps 12 --no text`",

@@ -7,7 +7,7 @@ from engine.engine import Engine, EngineOptions, Stats
 from engine.enlarge import enlarge
 from engine.errors import ModelError, PaintError
 from engine.events import Cancelled, Event, Failed, Painted, Preview, Progress
-from engine.honours import refusal
+from engine.honours import honoured_by, refusal
 from engine.loras import LoraFolder
 from engine.prompt import parse_prompt, take_loras
 from engine.request import MOST_CONTROL, SEEDS, Request, cost
@@ -36,6 +36,7 @@ __all__ = [
     "Stats",
     "cost",
     "enlarge",
+    "honoured_by",
     "inspect_device",
     "normal_sampler",
     "parse_prompt",

@@ -33,6 +33,11 @@ WORDS = {
 """How to say that it cannot; what is not here (weights of words) is left out without a word."""
 
 
+def honoured_by() -> dict[str, frozenset[str]]:
+    """Return what models of each family honour, as far as that is known before one is open."""
+    return {**dict.fromkeys(sorted(UNET_FAMILIES), EVERYTHING), "other": AT_LEAST}
+
+
 def wanted(request: Request) -> frozenset[str]:
     """Name what the request needs of a model, in the words of `ModelCard.honours`."""
     needs = {

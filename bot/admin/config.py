@@ -42,6 +42,7 @@ async def show(interaction: discord.Interaction[Any]) -> None:
     steps="The largest --steps",
     size="The longest side of a picture as it is painted, in pixels",
     pictures="How many pictures a job paints",
+    batch="How many jobs one prompt makes, by choices in braces and --repeat",
     defaults="Parameters added where a prompt gives none, such as --steps 12 --no text",
     hour="Quota of a painter in an hour: 40 pictures, or 10 minutes of painting",
     day="Quota of a painter in a day: 40 pictures, or 10 minutes of painting",
@@ -69,6 +70,7 @@ async def set_rules(
     steps: app_commands.Range[int, 1, 1000] | None = None,
     size: app_commands.Range[int, SMALLEST_SIZE, 8192] | None = None,
     pictures: app_commands.Range[int, 1, 4] | None = None,
+    batch: app_commands.Range[int, 1, 40] | None = None,
     defaults: app_commands.Range[str, 1, 1000] | None = None,
     hour: app_commands.Range[str, 1, 40] | None = None,
     day: app_commands.Range[str, 1, 40] | None = None,
@@ -87,8 +89,8 @@ async def set_rules(
     asked: Asked = interaction
     given = {
         "channels": channels, "roles": roles, "refused": refused, "models": models,
-        "steps": steps, "size": size, "pictures": pictures, "defaults": defaults,
-        "hour": hour, "day": day, "month": month, "cooldown": cooldown,
+        "steps": steps, "size": size, "pictures": pictures, "batch": batch,
+        "defaults": defaults, "hour": hour, "day": day, "month": month, "cooldown": cooldown,
         "lanes": lanes, "buttons": buttons, "nsfw": nsfw, "retention": retention,
         "gallery": gallery.id if gallery else None, "log": log.id if log else None,
     }  # fmt: skip

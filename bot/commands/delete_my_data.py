@@ -59,6 +59,7 @@ async def answer(asked: Asked, pressed: re.Match[str]) -> None:
     left = await _stop_everything(asked)
     posted = await estate.posted(desk.store, user_id)
     jobs = await estate.delete(desk.store, user_id)
+    await asyncio.to_thread(desk.drafts.forget, user_id)
     desk.belongings.forget(user_id)
     for job_id in jobs:
         await asyncio.to_thread(desk.data.drop, job_id)

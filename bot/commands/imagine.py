@@ -5,8 +5,9 @@ from typing import Any
 import discord
 from discord import app_commands
 
-from bot import flags
+from bot import batch, flags, readers
 from bot.answers import tell
+from bot.commands import choices
 from bot.desk import Asked, DeskClient
 from bot.drafts import Draft
 from bot.intake import take_in
@@ -23,7 +24,11 @@ LONGEST_OPTION = 6000
     picture="A picture to start from: PNG, JPEG or WEBP",
     strength="How far that picture may be left: above 0, and at most 1 (same as --strength)",
     control="A picture that leads the painting by what --control says, such as its edges",
+    model="Which model paints (same as --model)",
+    sampler="How noise becomes a picture (same as --sampler)",
+    lora="A LoRA of the operator's folder (same as --lora)",
 )
+@app_commands.autocomplete(model=choices.models, sampler=choices.samplers, lora=choices.loras)
 async def imagine(
     interaction: discord.Interaction[Any],
     prompt: app_commands.Range[str, 1, LONGEST_OPTION],
@@ -31,14 +36,21 @@ async def imagine(
     picture: discord.Attachment | None = None,
     strength: float | None = None,
     control: discord.Attachment | None = None,
+    model: str | None = None,
+    sampler: str | None = None,
+    lora: str | None = None,
 ) -> None:
     """Paint a prompt, or say in one sentence why not."""
-    text = flags.compose(prompt, negative, strength)
+    options = {
+        "no": negative, "strength": None if strength is None else readers.plain(strength),
+        "model": model, "sampler": sampler, "lora": lora,
+    }  # fmt: skip
+    text = flags.compose(prompt, options)
     await start(interaction, draft_of(interaction, text, picture, control))
 
 
 async def start(asked: Asked, draft: Draft) -> None:
-    """Turn a prompt into a job.
+    """Turn a prompt into a job, or ask whether several are meant.
 
     Raises:
         UserError: the prompt cannot be painted, or not here, or not now.
@@ -47,7 +59,8 @@ async def start(asked: Asked, draft: Draft) -> None:
     with giving_back(draft):
         jobs, warnings = await jobs_of(asked, draft)
         if len(jobs) > 1:
-            raise flags.one_only(len(jobs))
+            await batch.ask(asked, draft, jobs)
+            return
         await take_in(asked, jobs[0])
     await tell(asked, warnings)
 

@@ -232,9 +232,10 @@ def test_defaults_are_checked_when_they_are_set():
 
 def test_options_say_the_same_as_flags():
     """The slash command's options compose to the text a painter would have typed."""
-    text = flags.compose("a fox --seed 7", "text, frames", 0.4)
+    options = {"no": "text, frames", "strength": "0.4", "model": None, "lora": "  "}
+    text = flags.compose("a fox --seed 7", options)
     assert text == "a fox --seed 7 --no text, frames --strength 0.4"
-    assert flags.compose("a fox", "  ", None) == "a fox"
+    assert flags.compose("a fox", {"no": "  "}) == "a fox"
 
 
 def test_reroll_takes_another_seed():

@@ -107,9 +107,9 @@ def test_ten_wait_beside_three_running():
 
 def test_a_server_and_the_whole_queue_have_an_end():
     """When as many jobs wait as may, of a server or in all, the next is refused with a sentence."""
-    with pytest.raises(UserError, match="200 jobs of this server are waiting"):
+    with pytest.raises(UserError, match=r"queue of this server is full.*200 jobs are waiting"):
         admit(load(server=200, waiting=200), LIMITS)
-    with pytest.raises(UserError, match="500 jobs are waiting"):
+    with pytest.raises(UserError, match=r"The queue is full.*500 jobs are waiting"):
         admit(load(waiting=500), LIMITS)
     admit(load(server=199, waiting=499), LIMITS)
 
