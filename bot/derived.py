@@ -6,8 +6,9 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Literal
 
+from bot.effort import size_for
 from bot.errors import UserError
-from bot.flags import Wish, reroll, size_for
+from bot.flags import Wish, reroll
 from bot.grammar import take_links
 from bot.jobs import UPSCALES, Job, Kind, Picture
 from bot.readers import Size
@@ -86,6 +87,9 @@ class Start:
             "strength": strength,
             "mask": None,
             "margins": None,
+            "images": (),
+            "hd": False,
+            "chaos": 0,
             "pictures": GRID if self.parent.kind in UPSCALES else old.pictures,
             "seed": seed,
             "width": size[0],

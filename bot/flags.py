@@ -6,13 +6,12 @@ every other parameter the last one counts.
 
 import dataclasses
 import logging
-import math
 import random
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from bot import permutations
+from bot import effort, permutations
 from bot.errors import UserError
 from bot.given import NOTHING_GIVEN, Given
 from bot.grammar import (
@@ -28,7 +27,7 @@ from bot.grammar import (
 from bot.habits import added, naming_the_suffix, write_out
 from bot.parameters import PARAMETERS, Parameter
 from bot.preferences import NOTHING_CHOSEN, Preferences
-from bot.readers import Control, Limits, Setting, Size, whole
+from bot.readers import Control, Limits, Setting, plain, whole
 from engine import (
     SEEDS,
     ModelCard,
@@ -52,7 +51,6 @@ __all__ = [
     "parse",
     "parse_each",
     "reroll",
-    "size_for",
 ]
 
 log = logging.getLogger(__name__)
@@ -63,6 +61,10 @@ ATTACHMENT = "attachment"
 """What stands in `Request.image` while the attached picture has not been fetched."""
 STRENGTH = 0.6
 """How far an attached picture is left where the painter does not say."""
+STYLIZE = 100
+"""How much of the house style there is where the painter does not say."""
+RAW_SHARE = 0.4
+"""What raw leaves of a house style that is asked for; of the usual one it leaves nothing."""
 NOTHING = (
     "There is nothing to paint: write what you want to see, and parameters after it, "
     "as in `a red fox --seed 7`."
@@ -171,19 +173,27 @@ def _wish(
             f"The prompt is {len(shown):,} characters long; {LONGEST_PROMPT:,} is the most.",
             title="Invalid prompt",
         )
+    effort.check_rivals(values)
     defaults = _defaults(setting)
     given.check(values, {**defaults, **values}, links)
     request: Request | None = None
-    for known in ({**defaults, **values}, values):
+    for more in (defaults, {}):
+        known = effort.settle(more, values, setting)
         try:
             request = _request(words, known, setting, given, seed=seed, image=bool(links))
             break
         except (ValueError, PaintError) as error:
-            if not defaults or known is values:
+            if not defaults or not more:
                 raise UserError(sentence(str(error)), title="Invalid prompt") from error
             log.debug("the default parameters are passed over: %s", error)
     if request is None or not request.prompt:
         raise nothing()
+    if request.negative_prompt and request.guidance_scale <= 1 and "no" in values:
+        raise UserError(
+            f"`--no` needs guidance, and this is painted with {plain(request.guidance_scale)}: add "
+            "`--guidance 5`, or leave `--no` out.",
+            title=INVALID,
+        )
     if refused := refusal(setting.card, request):
         raise UserError(refused, title=INVALID)
     return Wish(request, shown, links), times
@@ -217,6 +227,7 @@ def check_defaults(text: str, cards: Sequence[ModelCard], limits: Limits) -> str
         raise UserError(f"Default parameters are parameters only, without text; found `{prompt}`.")
     limits = dataclasses.replace(limits, defaults="")  # the new ones take their place
     values = evaluate(given, _setting(given, cards, limits))
+    effort.check_rivals(values)
     if "repeat" in values:
         raise UserError("`--repeat` cannot be a default: it is for one prompt.", title=INVALID)
     return written(values)
@@ -231,26 +242,6 @@ def describe(cards: Sequence[ModelCard], limits: Limits = NO_LIMITS) -> tuple[st
         + f": {row.help}; {row.allowed(setting)}"
         for row in PARAMETERS
     )
-
-
-def size_for(card: ModelCard, ratio: Size, max_side: int | None = None) -> Size:
-    """The sides of a tile of this shape: the model's own area, in the model's multiples.
-
-    The longer side stays within the model's and the server's largest one, the shorter side is at
-    least a quarter of the model's own; inside these bounds the shape is kept.
-    """
-    unit = card.size_multiple
-    longest = max(min(card.max_side, max_side or card.max_side) // unit, 1) * unit
-    shortest = min(max(min(card.width, card.height) // 4, unit), longest)
-    width = math.sqrt(card.width * card.height * ratio[0] / ratio[1])
-    height = width * ratio[1] / ratio[0]
-    shrink = min(1.0, longest / max(width, height))
-
-    def side(length: float) -> int:
-        rounded = round(length * shrink / unit) * unit
-        return min(max(rounded, -(-shortest // unit) * unit), longest)
-
-    return side(width), side(height)
 
 
 # -- completing -----------------------------------------------------------------------------------
@@ -308,8 +299,7 @@ def _request(
     image: bool,
 ) -> Request:
     card = setting.card
-    shape = values.get("ar") or given.shape or (card.width, card.height)
-    width, height = size_for(card, shape, setting.limits.max_side)
+    width, height = effort.measure(values, setting, given.shape)
     image = image or bool(given.picture)
     fallback = _random_seed() if seed is None else seed
     words, loras = take_loras(prompt)
@@ -320,13 +310,13 @@ def _request(
         loras=(*loras, *values.get("lora", ())),
         negative_prompt=permutations.plain(", ".join(values.get("no", ()))),
         seed=values.get("seed", fallback),
-        num_inference_steps=values.get("steps", min(card.default_steps, setting.max_steps)),
+        num_inference_steps=values["steps"],
         guidance_scale=float(values.get("guidance", card.default_guidance)),
         width=width,
         height=height,
         model=card.name,
         image=ATTACHMENT if image else None,
-        strength=values.get("strength", STRENGTH) if image else None,
+        strength=values.get("strength", STRENGTH ** values.get("iw", 1)) if image else None,
         sampler=values.get("sampler", ""),
         tile=values.get("tile", False),
         stop=values.get("stop", 100) / 100,
@@ -334,10 +324,22 @@ def _request(
         control_kind=given.controls.find(control.kind).name if control else "",
         control_scale=control.scale if control else 1.0,
         control_ready=control is not None and control.ready,
+        chaos=values.get("chaos", 0),
+        stylize=_stylize(values, card),
+        weird=values.get("weird", 0),
+        hd=values.get("hd", False),
     )
     for name, _ in request.loras:
         given.loras.find(name)
     return request
+
+
+def _stylize(values: dict[str, Any], card: ModelCard) -> int:
+    """How much of the house style: as asked, else what is usual; raw takes from both."""
+    is_raw = values.get("raw") or values.get("style")
+    usual = 0 if is_raw or "stylize" not in card.honours else STYLIZE
+    asked: int = values.get("stylize", usual)
+    return round(asked * RAW_SHARE) if is_raw else asked
 
 
 def _random_seed(other_than: int | None = None) -> int:

@@ -48,9 +48,9 @@ class Given:
                 "`picture` or as a link.",
                 title="Invalid prompt",
             )
-        for name, there in (("strength", many), ("control", self.control)):
+        for name, there in (("strength", many), ("iw", many), ("control", self.control)):
             if name in typed and not there:
-                option = "picture" if name == "strength" else name
+                option = name if name == "control" else "picture"
                 raise UserError(
                     f"`--{name}` only goes with a picture: attach one as `{option}`, or leave it "
                     "out.",

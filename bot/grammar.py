@@ -6,6 +6,7 @@ import unicodedata
 from collections.abc import Sequence
 from typing import Any
 
+from bot.absent import ABSENT
 from bot.errors import UserError
 from bot.parameters import BY_NAME, PARAMETERS, Parameter
 from bot.readers import DASHES, Setting
@@ -66,6 +67,8 @@ def take_links(prompt: str) -> tuple[str, tuple[str, ...]]:
 def _unrecognised(names: Sequence[str]) -> str:
     """Say what of names that are none is meant, as far as one can guess."""
     for name in names:
+        if name in ABSENT:
+            return f"Unrecognized parameter(s): `--{name}`. {ABSENT[name]}"
         glued = re.match(r"([a-z]+)[=:]?[0-9.]", name)
         if glued and glued[1] in BY_NAME:
             row = BY_NAME[glued[1]]

@@ -8,6 +8,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import TypeVar
 
+from bot.effort import OVERRULED
 from bot.errors import UserError
 from bot.grammar import normalise, split
 from bot.parameters import BY_NAME, Parameter
@@ -81,8 +82,22 @@ def added(
     more: list[Given] = []
     for layer in (suffix, settings(preferences, cards)):
         known = {row.name for row, _ in (*typed, *more) if row.twice != "all"}
+        if layer is not suffix:
+            known |= {name for one in known for name in OVERRULED.get(one, ())}
+            layer = _fitting(layer, (*typed, *more), cards)
         more += [(row, text) for row, text in layer if row.name not in known]
     return more
+
+
+def _fitting(
+    layer: list[Given], before: Sequence[Given], cards: Sequence[ModelCard]
+) -> list[Given]:
+    """Return those of a painter's settings that the model which paints can have."""
+    names = [text for row, text in (*before, *layer) if row.name == "model"]
+    wanted = BY_NAME["model"].write(names[0]) if names else None
+    known = [card for card in cards if BY_NAME["model"].write(card.name) == wanted]
+    card = (*known, *cards)[0]
+    return [(row, text) for row, text in layer if not row.needs or row.needs in card.honours]
 
 
 def check_suffix(text: str) -> None:

@@ -6,7 +6,7 @@ from typing import Any, Literal
 
 from bot import readers
 from bot.readers import Setting
-from engine import MOST_CONTROL, SEEDS
+from engine import MOST_CHAOS, MOST_CONTROL, MOST_STYLIZE, MOST_WEIRD, SEEDS
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -65,6 +65,7 @@ PARAMETERS: tuple[Parameter, ...] = (
         write=", ".join,
         words=True,
         twice="all",
+        needs="negative_prompt",
     ),
     Parameter(
         name="seed",
@@ -102,6 +103,82 @@ PARAMETERS: tuple[Parameter, ...] = (
         allowed=lambda _: "a number above 0, and at most 1",
         read=readers.strength,
         write=readers.plain,
+        needs="image",
+    ),
+    Parameter(
+        name="iw",
+        example="1.5",
+        help="how much the attached picture counts beside the words",
+        default="1",
+        allowed=lambda _: "a number from 0 to 3",
+        read=lambda text, _: readers.between(readers.number(text), 0, 3),
+        write=readers.plain,
+        needs="image",
+    ),
+    Parameter(
+        name="quality",
+        aliases=("q",),
+        example="2",
+        help="how long to work on it: so many times the usual steps",
+        default="1",
+        allowed=lambda _: "0.25, 0.5, 1, 2 or 4",
+        read=readers.quality,
+        write=readers.plain,
+    ),
+    Parameter(
+        name="draft",
+        flag=True,
+        help="a quick sketch: fewer steps, smaller",
+    ),
+    Parameter(
+        name="hd",
+        flag=True,
+        help="twice as large: painted small first, then again from that",
+        needs="hd",
+    ),
+    Parameter(
+        name="chaos",
+        aliases=("c",),
+        example="40",
+        help="how different the four pictures are from each other",
+        default="0",
+        allowed=lambda _: f"a whole number from 0 to {MOST_CHAOS}",
+        read=lambda text, _: readers.between(readers.whole(text), 0, MOST_CHAOS),
+        needs="chaos",
+    ),
+    Parameter(
+        name="weird",
+        aliases=("w",),
+        example="500",
+        help="how far from the usual: something joins that nobody asked for",
+        default="0",
+        allowed=lambda _: f"a whole number from 0 to {MOST_WEIRD}",
+        read=lambda text, _: readers.between(readers.whole(text), 0, MOST_WEIRD),
+        needs="weird",
+    ),
+    Parameter(
+        name="stylize",
+        aliases=("s",),
+        example="250",
+        help="how rich light, colour and detail are",
+        default="100",
+        allowed=lambda _: f"a whole number from 0 to {MOST_STYLIZE}",
+        read=lambda text, _: readers.between(readers.whole(text), 0, MOST_STYLIZE),
+        needs="stylize",
+    ),
+    Parameter(
+        name="raw",
+        flag=True,
+        help="no house style, just what the model paints; of one that is asked for, less than half",
+        needs="stylize",
+    ),
+    Parameter(
+        name="style",
+        example="raw",
+        help="the same as `--raw`",
+        allowed=lambda _: "raw, for there is no other",
+        read=lambda text, _: "raw" if text.casefold() == "raw" else None,
+        needs="stylize",
     ),
     Parameter(
         name="sampler",

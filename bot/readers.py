@@ -127,6 +127,12 @@ def sampler(text: str, setting: Setting) -> str | None:
     return name if name in setting.card.samplers else None
 
 
+def quality(text: str, _: Setting) -> float | None:
+    """One of Midjourney's qualities; 3 is 4 there, too."""
+    value = number(text)
+    return {0.25: 0.25, 0.5: 0.5, 1: 1.0, 2: 2.0, 3: 4.0, 4: 4.0}.get(value or 0)
+
+
 def strength(text: str, _: Setting) -> float | None:
     """A number above 0, and at most 1."""
     value = number(text)

@@ -10,12 +10,25 @@ from engine.events import Cancelled, Event, Failed, Painted, Preview, Progress
 from engine.honours import honoured_by, refusal
 from engine.loras import LoraFolder
 from engine.prompt import parse_prompt, take_loras
-from engine.request import MOST_CONTROL, SEEDS, Request, cost
+from engine.request import (
+    MOST_CHAOS,
+    MOST_CONTROL,
+    MOST_IMAGES,
+    MOST_STYLIZE,
+    MOST_WEIRD,
+    SEEDS,
+    Request,
+    cost,
+)
 from engine.samplers import normal_name as normal_sampler
 from engine.vocabulary import Reading, read_request
 
 __all__ = [
+    "MOST_CHAOS",
     "MOST_CONTROL",
+    "MOST_IMAGES",
+    "MOST_STYLIZE",
+    "MOST_WEIRD",
     "SEEDS",
     "Cancelled",
     "ControlFolder",

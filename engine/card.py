@@ -24,6 +24,8 @@ class ModelCard:
     max_side: int = 2048
     size_multiple: int = 8
     delivery_scale: int = 1
+    hd_strength: float = 0.35
+    """How far a picture may leave its small self when `Request.hd` paints it large."""
     untrained: bool = False
     samplers: tuple[str, ...] = ()
     """What `Request.sampler` may be; the names of `engine.samplers`."""

@@ -27,7 +27,7 @@ FEW_STEPS = (
 """Distilled models by name: steps and guidance they were made for."""
 OVERRIDES: dict[str, type | tuple[type, ...]] = {
     "title": str,
-    **dict.fromkeys(("default_guidance", "max_guidance"), (int, float)),
+    **dict.fromkeys(("default_guidance", "max_guidance", "hd_strength"), (int, float)),
     **dict.fromkeys(("width", "height", "default_steps", "max_steps", "max_side"), int),
     **dict.fromkeys(("size_multiple", "delivery_scale"), int),
     "untrained": bool,
@@ -48,7 +48,7 @@ def read_card(source: Source) -> ModelCard:
     values["max_side"] = max(values.get("max_side", 0), 2 * max(width, height))
     values |= {"name": source.name, "title": source.model, "family": family}
     if family == "embedded":
-        values |= {"title": "Easel's own model", "delivery_scale": 2}
+        values |= {"title": "Easel's own model", "delivery_scale": 2, "hd_strength": 0.15}
     values |= _overrides(folder)
     values |= _abilities(family, folder)
     return ModelCard(**values | ({} if source.has_weights else {"untrained": True}))

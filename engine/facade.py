@@ -5,6 +5,7 @@ from typing import Any, cast
 
 import torch
 from diffusers.configuration_utils import FrozenDict
+from PIL import Image
 
 
 class Facade:
@@ -65,6 +66,15 @@ class JobVae(Facade):
         if hasattr(self._module, "quant_conv"):
             return SimpleNamespace(latent_dist=_Certain(start))
         return SimpleNamespace(latents=start)
+
+
+def encode(pipeline: Any, picture: Image.Image) -> torch.Tensor:
+    """Return the likeliest latents (1, channels, height, width) of a picture, unscaled."""
+    vae = pipeline.vae
+    pixels = pipeline.image_processor.preprocess(picture).to(vae.device, vae.dtype)
+    encoded = vae.encode(pixels)
+    found = encoded.latent_dist.mode() if hasattr(encoded, "latent_dist") else encoded.latents
+    return cast("torch.Tensor", found)
 
 
 class _Certain:

@@ -16,6 +16,11 @@ EVERYTHING = frozenset(
         "sampler",
         "prompt_weights",
         "control",
+        "chaos",
+        "stylize",
+        "weird",
+        "hd",
+        "blend",
     }
 )
 AT_LEAST = frozenset({"image", "negative_prompt"})
@@ -28,6 +33,11 @@ WORDS = {
     "stop": "stop early",
     "lora": "take LoRAs",
     "control": "be led by a control picture",
+    "chaos": "spread its pictures by chaos",
+    "stylize": "take a house style",
+    "weird": "paint weird pictures",
+    "hd": "paint a picture again at twice its size",
+    "blend": "blend pictures",
     "sampler": "paint by another sampler than its own",
 }
 """How to say that it cannot; what is not here (weights of words) is left out without a word."""
@@ -49,6 +59,11 @@ def wanted(request: Request) -> frozenset[str]:
         "lora": bool(request.loras),
         "sampler": bool(request.sampler),
         "control": request.control is not None,
+        "chaos": request.chaos > 0,
+        "stylize": request.stylize > 0,
+        "weird": request.weird > 0,
+        "hd": request.hd,
+        "blend": bool(request.images),
     }
     return frozenset(name for name, is_needed in needs.items() if is_needed)
 

@@ -76,7 +76,7 @@ class Model:
     def view(self, request: Request) -> Any:
         """Give one job its own pipeline object and scheduler over the same weights."""
         base = self.text_to_image
-        if request.image is not None:
+        if request.starts:
             is_whole = request.mask is None and request.margins is None
             base = self.image_to_image if is_whole else self.inpainting
         if base is None:

@@ -1,5 +1,6 @@
 """Request → the diffusers call that paints it; the pipelines themselves stay unchanged."""
 
+import dataclasses
 import inspect
 import itertools
 import math
@@ -7,35 +8,74 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from PIL import Image
+from torch import Tensor
+from torch.nn.functional import interpolate
 
 from engine.adapters import State
+from engine.directions import push
 from engine.embeddings import embed_prompts
 from engine.errors import PaintError
-from engine.facade import JobVae
+from engine.facade import JobVae, encode
 from engine.honours import refusal
 from engine.models import Model
 from engine.pictures import Scene, open_control, open_picture, open_scene
 from engine.request import Request
 from engine.steps import OnStep, stop_after, watch_steps
+from engine.style import enrich
 from engine.vocabulary import read_request
 
 
-def paint(model: Model, request: Request, on_step: OnStep) -> torch.Tensor:
+def paint(model: Model, request: Request, on_step: OnStep) -> Tensor:
     """Paint the request; pictures as floats in 0..1, (pictures, 3, height, width)."""
     if sentence := refusal(model.card, request):
         raise PaintError(sentence)
+    if not request.hd_steps:
+        return _paint_once(model, request, on_step)
+    done = request.num_inference_steps
+    small = _paint_once(model, _small(request), on_step)
+    enlarged = interpolate(small, scale_factor=2, mode="bicubic", antialias=True).clamp(0, 1)
+    large = _large(request, model.card.hd_strength)
+    return _paint_once(model, large, lambda step, seen: on_step(done + step, seen), enlarged)
+
+
+def _small(request: Request) -> Request:
+    """The first half of `hd`. The house style comes in the second, or there would be too much."""
+    width, height = request.width // 2, request.height // 2
+    return dataclasses.replace(request, width=width, height=height, hd=False, stylize=0)
+
+
+def _large(request: Request, strength: float) -> Request:
+    """The second half of `hd`, which starts from pictures at hand."""
+    return dataclasses.replace(
+        request,
+        num_inference_steps=request.hd_steps,
+        strength=strength,
+        image="",
+        images=(),
+        stop=1.0,
+        hd=False,
+    )
+
+
+def _paint_once(
+    model: Model, request: Request, on_step: OnStep, start: Tensor | None = None
+) -> Tensor:
+    """Paint with one call of a pipeline; `start` is pictures in the place of the request's own."""
     scene = open_scene(request) if request.mask or request.margins else None
     view = model.view(request)
     if request.stop < 1:
         stop_after(view, request.steps_to_run)
+    if request.stylize:
+        enrich(view.scheduler, request.stylize, request.steps_to_run, is_tile=request.tile)
     watch_steps(view.scheduler, on_step)
     with torch.inference_mode(), model.adapters.hold(request) as state:
-        arguments = call_arguments(view, request, scene)
         vae = getattr(view, "vae", None)
-        if request.image is not None and scene is None and isinstance(vae, JobVae):
-            vae.start = model.latents.find(arguments["image"])
+        arguments = call_arguments(view, request, scene, start)
+        if start is None and scene is None and isinstance(vae, JobVae):
+            vae.start = _known_start(model, view, request)
         arguments |= _prompt_arguments(model, view, request, state)
-        pictures: torch.Tensor = view(**arguments).images
+        pictures: Tensor = view(**arguments).images
     pictures = pictures.float().cpu()
     if scene is not None:
         return scene.put_back(pictures)
@@ -44,7 +84,9 @@ def paint(model: Model, request: Request, on_step: OnStep) -> torch.Tensor:
     return pictures
 
 
-def call_arguments(pipeline: Any, request: Request, scene: Scene | None = None) -> dict[str, Any]:
+def call_arguments(
+    pipeline: Any, request: Request, scene: Scene | None = None, start: Tensor | None = None
+) -> dict[str, Any]:
     """Say the request in the words of the pipeline's `__call__`, leaving out what it lacks."""
     wanted: dict[str, Any] = {
         "prompt": request.prompt,
@@ -58,21 +100,38 @@ def call_arguments(pipeline: Any, request: Request, scene: Scene | None = None) 
     }
     if request.negative_prompt and request.guidance_scale > 1:
         wanted["negative_prompt"] = request.negative_prompt
-    if request.image is not None and request.strength is not None:
+    if request.strength is not None:
         schedule, strength = stretch_schedule(
             request.num_inference_steps, request.strength, longest_schedule(pipeline.scheduler)
         )
         wanted |= {"num_inference_steps": schedule, "strength": strength}
-        if scene is None:
-            wanted["image"] = open_picture(Path(request.image), request.width, request.height)
-        else:
+        if scene is not None:
             wanted |= _scene_arguments(pipeline, request, scene)
+        else:
+            wanted["image"] = _open_start(request) if start is None else start
     if request.control is not None:
-        name = "image" if request.image is None else "control_image"
+        name = "control_image" if request.starts else "image"
         wanted[name] = open_control(request)
         wanted["controlnet_conditioning_scale"] = request.control_scale
     known = inspect.signature(pipeline.__call__).parameters
     return {name: value for name, value in wanted.items() if name in known}
+
+
+def _open_start(request: Request) -> Image.Image:
+    return open_picture(Path(request.image or request.images[0]), request.width, request.height)
+
+
+def _known_start(model: Model, view: Any, request: Request) -> Tensor | None:
+    """The latents a job starts from, where they need not be encoded: known ones, or a mean."""
+    paths = [request.image] if request.image else list(request.images)
+    found = []
+    for path in paths:
+        picture = open_picture(Path(path), request.width, request.height)
+        known = model.latents.find(picture)
+        if known is None and not request.images:
+            return None
+        found.append(encode(view, picture) if known is None else known)
+    return torch.stack([one.float().cpu() for one in found]).mean(0) if found else None
 
 
 def _scene_arguments(pipeline: Any, request: Request, scene: Scene) -> dict[str, Any]:
@@ -99,7 +158,27 @@ def _prompt_arguments(
     negative = request.negative_prompt if request.guidance_scale > 1 else None
     prompt = read_request(request).text
     embeddings = embed_prompts(pipeline, model.prompts, state, prompt, negative)
+    if request.chaos or request.weird:
+        embeddings = _push(model, pipeline, request, state, embeddings)
     return {"prompt": None, "negative_prompt": None} | embeddings
+
+
+def _push(
+    model: Model, pipeline: Any, request: Request, state: State, embeddings: dict[str, Tensor]
+) -> dict[str, Any]:
+    """The embeddings for each tile of its own."""
+
+    def embed(text: str) -> dict[str, Tensor]:
+        return embed_prompts(pipeline, model.prompts, state, text, None)
+
+    wanted = {name: each for name, each in embeddings.items() if not name.startswith("negative_")}
+    shared = {
+        name: each.expand(request.pictures, *each.shape[1:])
+        for name, each in embeddings.items()
+        if name not in wanted
+    }
+    pushed = push(pipeline.tokenizer, request, wanted, embed)
+    return {**pushed, **shared, "num_images_per_prompt": 1}
 
 
 def longest_schedule(scheduler: Any) -> int:

@@ -13,6 +13,13 @@ LEAST_STOP = 0.1
 MOST_LORAS = 8
 MOST_LORA_WEIGHT = 4.0
 MOST_CONTROL = 2.0
+MOST_CHAOS = 100
+MOST_STYLIZE = 1000
+MOST_WEIRD = 3000
+MOST_IMAGES = 5
+"""Pictures that are blended at a time."""
+HD_SHARE = 0.5
+"""Of the steps of the small picture, painted again at twice the size."""
 LEAST_INSIDE = 16
 """Pixels of the old picture that must stay in each direction when it is widened."""
 
@@ -35,6 +42,11 @@ class Request:
     `control`, the path of a picture file, leads the ControlNet `control_kind` of the operator's
     folder, as much as `control_scale` says. Unless `control_ready`, it is a photograph, of which
     the edges are drawn where the kind asks for that.
+
+    `chaos` spreads the tiles apart, `weird` leads them away from the usual, `stylize` is how much
+    of the house style they have; each direction comes from the tile's own seed. With `hd` a tile
+    is painted at half its size first, and then at its size from that. `images`, the paths of
+    picture files, are blended: their mean is the start, in the place of `image`.
     """
 
     prompt: str
@@ -58,6 +70,11 @@ class Request:
     control_kind: str = ""
     control_scale: float = 1.0
     control_ready: bool = False
+    chaos: int = 0
+    stylize: int = 0
+    weird: int = 0
+    hd: bool = False
+    images: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         if not 0 <= self.seed < SEEDS:
@@ -68,7 +85,7 @@ class Request:
             raise ValueError(f"sides must be multiples of 8, not {self.width}x{self.height}")
         if not 1 <= self.pictures <= 4:
             raise ValueError(f"pictures must be 1 to 4, not {self.pictures}")
-        if (self.image is None) != (self.strength is None):
+        if self.starts != (self.strength is not None):
             raise ValueError("image and strength belong together")
         if self.strength is not None and not 0 < self.strength <= 1:
             raise ValueError(f"strength must be above 0 and at most 1, not {self.strength}")
@@ -79,6 +96,7 @@ class Request:
         self._check_place()
         self._check_loras()
         self._check_control()
+        self._check_effects()
 
     def _check_place(self) -> None:
         """Check where in a picture to paint."""
@@ -129,9 +147,30 @@ class Request:
         if self.control is not None and self.tile:
             raise ValueError("control and tile do not go together: a ControlNet sees edges")
 
+    def _check_effects(self) -> None:
+        for name, most in (
+            ("chaos", MOST_CHAOS),
+            ("stylize", MOST_STYLIZE),
+            ("weird", MOST_WEIRD),
+        ):
+            if not 0 <= getattr(self, name) <= most:
+                raise ValueError(f"{name} must be 0 to {most}, not {getattr(self, name)}")
+        if self.hd and (self.width % 16 or self.height % 16):
+            raise ValueError(
+                f"with hd, sides must be multiples of 16, not {self.width}x{self.height}"
+            )
+        self._set("images", tuple(self.images))
+        if self.images and not (2 <= len(self.images) <= MOST_IMAGES and self.image is None):
+            raise ValueError(f"images are 2 to {MOST_IMAGES} to be blended, and stand alone")
+
     def _set(self, name: str, value: Any) -> None:
         """Put a field into its normal form, while the record is made."""
         object.__setattr__(self, name, value)
+
+    @property
+    def starts(self) -> bool:
+        """Whether it starts from a picture, or from several."""
+        return self.image is not None or bool(self.images)
 
     @property
     def seeds(self) -> tuple[int, ...]:
@@ -142,6 +181,13 @@ class Request:
     def steps_to_run(self) -> int:
         """How many steps are really painted: `stop`'s share of them, at least one."""
         return max(1, round(self.num_inference_steps * self.stop))
+
+    @property
+    def hd_steps(self) -> int:
+        """How many steps `hd` adds at the full size; where a part is painted anew, none."""
+        if not self.hd or self.mask or self.margins:
+            return 0
+        return max(1, round(self.num_inference_steps * HD_SHARE))
 
     def to_json(self) -> str:
         """As one line of JSON; `from_json` reads it back equal."""
@@ -157,4 +203,7 @@ class Request:
 def cost(request: Request) -> float:
     """How much work a request is, in megapixel-steps; the queue and the engine both count so."""
     area = request.width * request.height / 1_000_000
-    return request.pictures * request.steps_to_run * area
+    steps: float = request.steps_to_run
+    if request.hd_steps:
+        steps = request.steps_to_run / 4 + request.hd_steps
+    return request.pictures * steps * area

@@ -113,7 +113,7 @@ class Worker:
         self.hub.start(
             ticket,
             functools.partial(self.paint, ticket, model),
-            steps=ticket.request.steps_to_run,
+            steps=ticket.request.steps_to_run + ticket.request.hd_steps,
             share=ticket.share or None,
             lane=ticket.lane,
             state=self._states(ticket.request, model),
@@ -157,7 +157,7 @@ class Worker:
         """Paint one job and post its end; whatever goes wrong stays with this job."""
         request, started = ticket.request, time.monotonic()
         try:
-            ticket.tell(Progress(0, request.num_inference_steps))
+            ticket.tell(Progress(0, request.num_inference_steps + request.hd_steps))
             pictures = paint(model, request, JobSteps(self, ticket, model))
         except StoppedError:
             ticket.end(Cancelled())
@@ -268,7 +268,7 @@ class JobSteps:
         self._worker = worker
         self._model = model
         self._ticket = ticket
-        self._steps = ticket.request.num_inference_steps
+        self._steps = ticket.request.num_inference_steps + ticket.request.hd_steps
         self._told = 0
         self._previewed_at = worker.clock()
 

@@ -1,5 +1,7 @@
 """What comes of a picture is asked of the engine as in Midjourney, and never beyond the model."""
 
+from dataclasses import replace
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -208,3 +210,15 @@ def test_a_written_strength_counts():
     painted = OPERATIONS["strong"].make(asked).request
     assert painted.strength == 0.2
     assert painted.seed == 8
+
+
+def test_what_comes_of_a_picture_keeps_its_style_and_not_its_chaos():
+    """A variation of one picture has its style; how the first four came about is over."""
+    old = start()
+    honours = CARD.honours | {"chaos", "stylize", "weird", "hd"}
+    request = replace(old.wish.request, chaos=50, weird=9, stylize=300, hd=True)
+    varied = derived.vary(
+        replace(old, card=replace(CARD, honours=honours), wish=replace(old.wish, request=request)),
+        0.5,
+    ).request
+    assert (varied.chaos, varied.hd, varied.weird, varied.stylize) == (0, False, 9, 300)

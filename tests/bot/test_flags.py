@@ -8,8 +8,9 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from bot import flags, permutations
+from bot.effort import size_for
 from bot.errors import UserError
-from bot.flags import Given, Limits, parse, size_for
+from bot.flags import Given, Limits, parse
 from bot.parameters import PARAMETERS
 from engine import ControlFolder, LoraFolder, ModelCard
 

@@ -22,6 +22,8 @@ WEIGHTY = {"torch", "diffusers", "transformers", "safetensors", "accelerate"}
 SQL = {"bot.database", "bot.door", "bot.ledger", "bot.store"}
 NO_DISCORD = {"flags", "jobs", "queue", "store", "runner", "settings", "errors", "grid", "data"} | {
     "database",
+    "absent",
+    "effort",
     "grammar",
     "parameters",
     "readers",

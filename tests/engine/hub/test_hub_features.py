@@ -80,8 +80,8 @@ def share(model, hub):
 
 
 def test_every_kind_of_request_shares_forwards_and_stays_the_same(open_again, ask, pictures):
-    """Jobs with LoRAs, masks, margins, tiles, weights and samplers beside plain ones equal those
-    painted alone, to 1e-5, in fewer forwards."""
+    """Jobs with LoRAs, masks, margins, tiles, weights, samplers and effects beside plain ones equal
+    those painted alone, to 1e-5, in fewer forwards."""
     image, mask = pictures
     changes = [
         {},
@@ -100,10 +100,14 @@ def test_every_kind_of_request_shares_forwards_and_stays_the_same(open_again, as
         {"control": image, "control_kind": "canny"},
         {"control": image, "control_kind": "canny", "control_scale": 0.5, "prompt": "sea"},
         {"seed": 99},
+        {"chaos": 80, "pictures": 2},
+        {"weird": 1500, "stylize": 500},
+        {"hd": True, "stylize": 100},
+        {"images": (image, mask), "strength": 0.7, "prompt": ""},
     ]
     alone, shared = open_again(), open_again()
     name = alone.card.name
-    requests = [ask(model=name, pictures=1, **change) for change in changes]
+    requests = [ask(**{"model": name, "pictures": 1, **change}) for change in changes]
     expected = [paint(alone, request, quietly) for request in requests]
 
     ticks = itertools.count()  # a forward takes as long with many rows: always the same turns
@@ -121,7 +125,7 @@ def test_every_kind_of_request_shares_forwards_and_stays_the_same(open_again, as
                 hub.start(
                     key,
                     lambda request=request: paint(shared, request, quietly),
-                    steps=request.steps_to_run,
+                    steps=request.steps_to_run + request.hd_steps,
                     state={f"{name}/{part}": state for part, state in states.items()},
                 )
             for finished in hub.turn():
@@ -131,5 +135,5 @@ def test_every_kind_of_request_shares_forwards_and_stays_the_same(open_again, as
     for key, picture in enumerate(expected):
         assert results[key].error is None, f"{changes[key]}: {results[key].error!r}"
         assert (results[key].result - picture).abs().max() < 1e-5, changes[key]
-    steps = sum(request.steps_to_run for request in requests)
+    steps = sum(request.steps_to_run + request.hd_steps for request in requests)
     assert hub.forwards[f"{name}/unet"] + hub.forwards[f"{name}/tile/unet"] < 0.8 * steps
