@@ -8,6 +8,7 @@ import { sign } from "./dom.js";
 import { acceptFiles } from "./drops.js";
 import { drawBar, Drawers } from "./frame.js";
 import { drawGate, isShut } from "./gate.js";
+import { followMessages } from "./links.js";
 import { plainText } from "./markdown.js";
 import { below, openMenu } from "./menu.js";
 import { isEphemeral } from "./message.js";
@@ -199,6 +200,18 @@ async function enterGuild(id) {
   state.open(state.channelId);
 }
 
+/** Follows a link to a message, be it in another channel or server. */
+async function goTo({ guild, channel, message }) {
+  const known = () => state.channels.some((one) => one.id === channel);
+  if (!known() && state.guilds.some((one) => one.id === guild)) await enterGuild(guild);
+  if (!known()) {
+    composer.tell(say("deleted"), true);
+    return;
+  }
+  if (channel !== state.channelId) openChannel(channel);
+  await acts.jump(message);
+}
+
 /** Opens the direct messages with the bot, which need not have begun. */
 async function openDm() {
   const channel = await api.openDm();
@@ -330,6 +343,7 @@ byId("log").addEventListener("contextmenu", (event) => {
   event.preventDefault();
   messageMenu(view, { x: event.clientX, y: event.clientY });
 });
+followMessages(byId("log"), goTo);
 document.addEventListener("keydown", (event) => {
   if (event.key === "Escape") drawers.close();
 });

@@ -1,6 +1,7 @@
 /** The part of Discord's markdown the bot speaks, as nodes; never as markup. */
 
 import { el } from "./dom.js";
+import { messageAt } from "./links.js";
 import { channelName, nameOf, state } from "./state.js";
 import { instant } from "./times.js";
 import { say } from "./words.js";
@@ -20,6 +21,13 @@ function person(id) {
 function safeLink(address, ...children) {
   const props = { href: address, rel: "noreferrer noopener", target: "_blank" };
   return el("a", props, ...children);
+}
+
+/** A link to a message is called by its channel. */
+function placeName(address) {
+  const place = messageAt(address);
+  const channel = place && state.channels.find((one) => one.id === place.channel);
+  return channel ? `${channelName(channel)} › 💬` : null;
 }
 
 function spoiler(children) {
@@ -64,7 +72,7 @@ const RULES = [
   ),
   rule("<(https?://[^\\s>]+)>", ([, address]) => safeLink(address, address)),
   rule("(?<!\\w)https?://[^\\s<]*[^\\s<.,:;!?\"')\\]*_~|]", ([address]) =>
-    safeLink(address, address),
+    safeLink(address, placeName(address) ?? address),
   ),
 ];
 

@@ -31,6 +31,7 @@ export class MessageList {
   #lastTop = 0;
   #turn = 0;
   #watcher;
+  #opening = null;
 
   /**
    * @param {HTMLElement} log the scrolling region @param {HTMLElement} pill
@@ -63,7 +64,12 @@ export class MessageList {
   }
 
   /** Empties the list and shows the open channel from its newest message. */
-  async open() {
+  open() {
+    this.#opening = this.#fill();
+    return this.#opening;
+  }
+
+  async #fill() {
     const turn = ++this.#turn;
     this.#views.clear();
     this.#complete = false;
@@ -214,6 +220,7 @@ export class MessageList {
 
   /** Scrolls to a message, fetching older ones until it is here. */
   async jump(id) {
+    await this.#opening;
     for (let tries = 0; !this.#views.has(id) && !this.#complete && tries < 40; tries += 1) {
       await (this.#loading ?? this.#older());
     }

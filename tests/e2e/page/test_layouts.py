@@ -399,3 +399,22 @@ async def test_axe_finds_no_serious_fault_in_layouts(layouts, faults_of, theme):
     await expect(page.get_by_text("Replying to Easel")).to_be_visible()
     found["reply"] = await faults_of(page)
     assert {what: faults for what, faults in found.items() if faults} == {}
+
+
+async def test_links_to_messages_stay_inside(layouts):
+    """A link to a message, in a text or on a button, leads there, also into another channel."""
+    page, server, bot = layouts
+    guild = bot.guilds[0]
+    general = discord.utils.get(guild.text_channels, name="general")
+    first = await general.send("the first of all")
+    for number in range(60):
+        server.messages.create(str(general.id), str(bot.user.id), {"content": f"no {number}"}, {})
+    view = ui.View().add_item(ui.Button(label="Parent", url=first.jump_url))
+    painting = discord.utils.get(guild.text_channels, name="painting")
+    await painting.send(f"it was {first.jump_url}", view=view)
+    for name in ("Parent", "#general › 💬"):
+        await page.get_by_role("navigation").get_by_role("button", name="painting").click()
+        await page.get_by_role("link", name=name).click()
+        goal = page.get_by_role("article").filter(has_text="the first of all")
+        await expect(goal).to_be_focused()
+        await expect(goal).to_be_in_viewport()
