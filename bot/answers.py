@@ -1,9 +1,10 @@
 """Nobody who presses or types is left without an answer, whatever goes wrong."""
 
+import asyncio
 import contextlib
 import io
 import logging
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Coroutine, Sequence
 from typing import Any
 
 import discord
@@ -14,6 +15,8 @@ from bot.errors import DiskError, UserError
 
 log = logging.getLogger(__name__)
 
+SLOW_S = 1.5
+"""When a picture takes longer than this to make ready, Discord is told to wait."""
 TOO_LATE = 10062
 """Discord's code for an interaction it no longer waits for."""
 
@@ -64,3 +67,25 @@ async def answering(interaction: discord.Interaction[Any]) -> AsyncIterator[None
     except Exception as error:  # noqa: BLE001
         # why: the edge between Discord and us; discord.py would log it and leave the person waiting
         await explain(interaction, error)
+
+
+async def give(
+    interaction: discord.Interaction[Any],
+    text: str,
+    making: Coroutine[Any, Any, tuple[discord.File, discord.ui.View]],
+    *,
+    hidden: bool,
+) -> int | None:
+    """Answer with a picture and its buttons, which may take a while; return the message's id."""
+    made = asyncio.create_task(making)
+    await asyncio.wait({made}, timeout=SLOW_S)
+    if made.done():
+        file, view = made.result()
+        answer = await interaction.response.send_message(
+            text, file=file, view=view, ephemeral=hidden
+        )
+        return answer.message_id
+    await interaction.response.defer(thinking=True, ephemeral=hidden)
+    file, view = await made
+    sent = await interaction.edit_original_response(content=text, attachments=[file], view=view)
+    return sent.id

@@ -1,6 +1,5 @@
 """What happens when a button under a picture is pressed, or its window is sent."""
 
-import asyncio
 import logging
 import re
 from collections.abc import Awaitable, Callable
@@ -11,7 +10,7 @@ import discord
 
 from bot import flags, gallery, letters, messages, modals, regions
 from bot.admission import check_presser, check_words, fit
-from bot.answers import tell
+from bot.answers import give, tell
 from bot.buttons import (
     BLUE,
     FACES,
@@ -56,8 +55,6 @@ from bot.rules import Rules
 
 log = logging.getLogger(__name__)
 
-SLOW_S = 1.5
-"""When a picture takes longer than this to make ready, Discord is told to wait."""
 PLACEHOLDER = "This will influence how your image is generated. Have fun with it!"
 SHAPE_KEPT = (
     "The shape comes from the picture that this was painted around or in: leave `--ar` as it was."
@@ -169,24 +166,14 @@ async def take_out(asked: Asked, pressed: Press) -> None:
     picture = await stored(asked, job, pressed.index)
     hidden = is_hidden(asked, await desk.preferences(asked.user.id), job)
     place = (asked.guild_id, asked.channel_id or 0)
-    making = asyncio.create_task(
-        desk.finisher.tile(job, picture, asked.filesize_limit, place=place)
-    )
-    await asyncio.wait({making}, timeout=SLOW_S)
-    text = messages.picture(job, picture.tile, asked.user.id)
     parent = asked.message.jump_url if asked.message else None
-    view = picture_view(job, picture, desk.finisher.card(job), parent)
-    if making.done():
-        answer = await asked.response.send_message(
-            text, file=making.result(), view=view, ephemeral=hidden
-        )
-        message_id = answer.message_id
-    else:
-        await asked.response.defer(thinking=True, ephemeral=hidden)
-        edited = await asked.edit_original_response(
-            content=text, attachments=[await making], view=view
-        )
-        message_id = edited.id
+
+    async def make() -> tuple[discord.File, discord.ui.View]:
+        file = await desk.finisher.tile(job, picture, asked.filesize_limit, place=place)
+        return file, picture_view(job, picture, desk.finisher.card(job), parent)
+
+    text = messages.picture(job, picture.tile, asked.user.id)
+    message_id = await give(asked, text, make(), hidden=hidden)
     _turn(asked, pressed)
     if message_id is None:
         return

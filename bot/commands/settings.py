@@ -7,6 +7,7 @@ after a restart and never shows what is not so.
 import json
 import re
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 import discord
@@ -16,9 +17,10 @@ from bot import messages
 from bot.admission import rules_of
 from bot.desk import Asked, DeskClient
 from bot.errors import UserError
-from bot.habits import settings as added_parameters
+from bot.habits import added
 from bot.jobs import Lane
 from bot.modes import switch_lane
+from bot.parameters import BY_NAME
 from bot.preferences import DEFAULTS, Preferences
 from engine import ModelCard
 
@@ -28,6 +30,14 @@ NO_MODEL = "*"
 MENU = 25
 """Choices in a menu, by Discord's count."""
 LONGEST_CHOICE = 100
+USUAL_QUALITY, USUAL_STYLE = 1.0, 100
+QUALITIES = (("Half Quality", 0.5), ("Base Quality", USUAL_QUALITY), ("High Quality", 2.0))
+STYLES = (
+    ("Stylize low", 50),
+    ("Stylize med", USUAL_STYLE),
+    ("Stylize high", 250),
+    ("Stylize very high", 750),
+)
 ELSEWHERE = frozenset({"suffix"})
 """What the panel does not set, and so does not reset."""
 
@@ -90,8 +100,11 @@ class Panel(discord.ui.LayoutView):
         """Lay out the choices there are."""
         super().__init__(timeout=None)
         p = preferences
+        card = next((card for card in cards if card.name == p.model), cards[0])
         rows = [
             Row(_models(p, cards)),
+            *_quality(p, card),
+            *_style(p, card),
             Row(
                 _button("Public mode", "stealth", not p.stealth, on=not p.stealth),
                 _button("Remix mode", "remix", not p.remix, on=p.remix),
@@ -122,13 +135,54 @@ class Panel(discord.ui.LayoutView):
 
 
 def _head(preferences: Preferences, cards: Sequence[ModelCard]) -> str:
-    added = [f"--{row.name} {text}".strip() for row, text in added_parameters(preferences, cards)]
-    added = [preferences.suffix, *added] if preferences.suffix else added
+    chosen = added((), replace(preferences, suffix=""), cards)
+    words = [preferences.suffix, *(f"--{row.name} {text}".strip() for row, text in chosen)]
+    shown = messages.escape(" ".join(words))
     lines = ["## Settings", "What you choose here holds for every job from now on."]
-    if added:
-        lines.append(f"Added to your prompts: {messages.escape(' '.join(added))}")
+    if shown:
+        lines.append(f"Added to your prompts: {shown}")
     lines.append("-# `/prefer suffix` and `/prefer option set` add parameters of your own.")
     return "\n".join(lines)
+
+
+def _quality(preferences: Preferences, card: ModelCard) -> "list[Row]":
+    """Return the buttons of how long to work on a picture."""
+    if not _takes(card, "quality"):
+        return []
+    now = preferences.quality or USUAL_QUALITY
+    return [
+        Row(
+            *(
+                _button(
+                    label, "quality", None if value == USUAL_QUALITY else value, on=value == now
+                )
+                for label, value in QUALITIES
+            )
+        )
+    ]
+
+
+def _style(preferences: Preferences, card: ModelCard) -> "list[Row]":
+    """Return the buttons of the house style."""
+    if not _takes(card, "stylize"):
+        return []
+    now = USUAL_STYLE if preferences.stylize is None else preferences.stylize
+    raw = preferences.raw
+    return [
+        Row(
+            _button("RAW Mode", "raw", not raw, on=raw),
+            *(
+                _button(label, "stylize", None if value == USUAL_STYLE else value, on=value == now)
+                for label, value in STYLES
+            ),
+        )
+    ]
+
+
+def _takes(card: ModelCard, name: str) -> bool:
+    """Say whether a model can have a parameter."""
+    row = BY_NAME.get(name)
+    return row is not None and (not row.needs or row.needs in card.honours)
 
 
 def _models(preferences: Preferences, cards: Sequence[ModelCard]) -> "discord.ui.Select[Panel]":

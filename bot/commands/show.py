@@ -1,6 +1,5 @@
 """/show: post one of one's own jobs again, with fresh buttons."""
 
-import asyncio
 import re
 from typing import Any
 
@@ -8,6 +7,7 @@ import discord
 from discord import app_commands
 
 from bot import messages
+from bot.answers import give
 from bot.buttons import JobButton
 from bot.desk import Asked, DeskClient
 from bot.errors import UserError
@@ -17,8 +17,6 @@ from bot.jobs import FINAL, Job, Posted, State
 from bot.modes import is_hidden
 from bot.places import Places
 
-SLOW_S = 1.5
-"""When the pictures take longer than this to make ready, Discord is told to wait."""
 CHOICES = 25
 LONGEST_CHOICE = 100
 NOT_YOURS = (
@@ -42,22 +40,12 @@ async def show(
     hidden = is_hidden(asked, await desk.preferences(asked.user.id), job)
     place = (asked.guild_id, asked.channel_id or 0)
     places = Places(asked.client, desk.store, desk.finisher)
-    making = asyncio.create_task(places.grid(job, asked.filesize_limit, place))
-    await asyncio.wait({making}, timeout=SLOW_S)
-    if not making.done():
-        await asked.response.defer(thinking=True, ephemeral=hidden)
+    making = places.grid(job, asked.filesize_limit, place)
     try:
-        file, view = await making
+        message_id = await give(asked, messages.finished(job), making, hidden=hidden)
     except PicturesLostError:
         await _offer_again(asked, job)
         return
-    text = messages.finished(job)
-    if asked.response.is_done():
-        sent = await asked.edit_original_response(content=text, attachments=[file], view=view)
-        message_id: int | None = sent.id
-    else:
-        answer = await asked.response.send_message(text, file=file, view=view, ephemeral=hidden)
-        message_id = answer.message_id
     if message_id is not None:
         posted = Posted(
             message_id=message_id,

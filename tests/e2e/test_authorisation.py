@@ -36,7 +36,7 @@ TWINS = {
 """Who differs from somebody only in what a row tests."""
 REFUSED = re.compile(
     "Only (members|moderators)|You may not paint|you need one of these roles"
-    "|the buttons under a grid are its painter's"
+    "|the buttons under a grid are its painter's|There is no job"
 )
 
 
@@ -238,6 +238,11 @@ ACTIONS = {
     "`/help`": lambda c, p: slash(c, p, "help"),
     "`/info`": lambda c, p: slash(c, p, "info"),
     "`/cancel`": lambda c, p: slash(c, p, "cancel"),
+    "`/settings`": lambda c, p: slash(c, p, "settings"),
+    "`/history`": lambda c, p: slash(c, p, "history"),
+    "`/export_my_data`": lambda c, p: slash(c, p, "export_my_data"),
+    "`/delete_my_data`": lambda c, p: slash(c, p, "delete_my_data"),
+    "`/show` of the owner's job": lambda c, p: slash(c, p, "show", job_id=c.grid["id"]),
     "`/imagine`": lambda c, p: slash(c, p, "imagine", prompt="a fox of one's own"),
     "U under the owner's grid": lambda c, p: press(c, p, "U1"),
     "V under the owner's grid": lambda c, p: press(c, p, "V1"),
