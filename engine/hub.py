@@ -223,7 +223,7 @@ class Hub:
         if calls:
             for call in calls:
                 call.is_set = self._active.get(call.site.name) == call.state
-            group = self.policy.choose(list(calls), self._clock(), self._cap)
+            group = self.policy.choose(list(calls), self._clock(), self._cap, self._polite_cap)
             self._serve(group, [calls[call] for call in group])
         finished, self._finished = self._finished, []
         return finished
@@ -257,6 +257,10 @@ class Hub:
             return self._exact_rows
         memory, knee = self.row_caps.cap(call.kind), self.knee.cap(call.kind, call.rows)
         return knee if memory is None else min(knee, memory)
+
+    def _polite_cap(self, call: Call) -> int:
+        """Return the most rows where more would only be others' further jobs."""
+        return min(self._cap(call), self.knee.polite_cap(call.kind, call.rows))
 
     def _serve(self, group: list[Call], jobs: list[_Job]) -> None:
         """Run one forward for a group; let its jobs go on, or see what went wrong."""

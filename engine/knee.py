@@ -20,6 +20,8 @@ LEARNING = 256
 """Forwards during which that is done more often."""
 COMPANY = 2.5
 """No job's forward takes more than so many times what it takes alone because others joined it."""
+POLITENESS = 1.75
+"""… nor more than so many times because others' second and third jobs did."""
 FIRST_CAP = 8
 """Before anything is measured: one grid of four with guidance."""
 
@@ -44,6 +46,11 @@ class Knee:
         """Return the most rows of a forward that is led by a call of this kind with `rows`."""
         curve = self._curves.get(kind)
         return curve.cap(rows) if curve else FIRST_CAP
+
+    def polite_cap(self, kind: Hashable, rows: int = FIRST_CAP) -> int:
+        """Return the most rows by which a forward of `rows` is not made much slower."""
+        curve = self._curves.get(kind)
+        return curve.bearable(rows, POLITENESS) if curve else FIRST_CAP
 
     def seconds_per_row(self, kind: Hashable) -> float:
         """Return what a row costs in the forwards seen of late; 0 before the first."""
@@ -76,12 +83,12 @@ class _Curve:
         self._cap = self._knee()
 
     def cap(self, rows: int) -> int:
-        return min(self._worthwhile(), self._bearable(rows))
+        return min(self._worthwhile(), self.bearable(rows, COMPANY))
 
-    def _bearable(self, rows: int) -> int:
-        """Return the largest bucket that takes not much longer than `rows` do alone."""
+    def bearable(self, rows: int, company: float) -> int:
+        """Return the largest bucket that takes at most `company` times what `rows` do alone."""
         known = min(max(rows, self._rows[0]), self._rows[-1])
-        most, fits = COMPANY * self._at(known), rows
+        most, fits = company * self._at(known), rows
         for bucket in BUCKETS:
             if bucket > self._rows[-1]:
                 return BUCKETS[-1]

@@ -6,6 +6,7 @@ a preview, and those whose steps are done; least work left, divided by how long 
 Every amount of work is in seconds of the device.
 """
 
+from collections import Counter
 from collections.abc import Callable, Hashable, Sequence
 from dataclasses import dataclass, field
 from enum import IntEnum
@@ -112,25 +113,36 @@ class Policy:
             else:
                 line.owed = 0.0
 
-    def choose(self, calls: Sequence[W], now_s: float, cap: Callable[[W], int]) -> list[W]:
+    def choose(
+        self,
+        calls: Sequence[W],
+        now_s: float,
+        cap: Callable[[W], int],
+        polite_cap: Callable[[W], int] | None = None,
+    ) -> list[W]:
         """Return the calls of the next forward, the leader first: one key, at most `cap` rows.
 
-        A leader of more rows than its cap goes alone.
+        A leader of more rows than its cap goes alone. A share that has more calls here than
+        another fills up `polite_cap` rows with them: who asks for much slows no one who does not.
         """
         if len(calls) == 1:
             self._kept = self._kept + 1 if calls[0].is_set else 1
             return [calls[0]]
         rank = self._ranking(now_s)
         leader = self._keep(self._lead(calls, rank, now_s), calls, rank)
-        group, rows, room = [leader], leader.rows, cap(leader)
         mates = [call for call in calls if call.key == leader.key and call is not leader]
-        if rows + sum(mate.rows for mate in mates) <= room:
-            return group + mates
+        counts = Counter(call.claim.share for call in (leader, *mates))
+        room, fewest = cap(leader), min(counts.values())
+        if polite_cap is None or fewest == max(counts.values()):
+            return _fill([leader], mates, room, rank)
+        taken = Counter({leader.claim.share: 1})
+        equal: list[W] = []
+        surplus: list[W] = []
         for mate in sorted(mates, key=rank):
-            if rows + mate.rows <= room:
-                group.append(mate)
-                rows += mate.rows
-        return group
+            taken[mate.claim.share] += 1
+            (equal if taken[mate.claim.share] <= fewest else surplus).append(mate)
+        group = _fill([leader], equal, room, rank)
+        return _fill(group, surplus, min(room, polite_cap(leader)), rank)
 
     def _lead(self, calls: Sequence[W], rank: Callable[[Waiting], Rank], now_s: float) -> W:
         waiting = {call.claim.lane for call in calls}
@@ -166,6 +178,18 @@ class Policy:
             return not call.is_heavy, claim.lane, level, is_later, work, claim.waits_since_s
 
         return rank
+
+
+def _fill(group: list[W], mates: list[W], room: int, rank: Callable[[Waiting], Rank]) -> list[W]:
+    """Add mates to a group, those that are first in rank, up to `room` rows."""
+    rows = sum(call.rows for call in group)
+    if rows + sum(mate.rows for mate in mates) <= room:
+        return group + mates
+    for mate in sorted(mates, key=rank):
+        if rows + mate.rows <= room:
+            group.append(mate)
+            rows += mate.rows
+    return group
 
 
 class _Line:

@@ -1,5 +1,6 @@
 """The trials: a trace through all servers, and what the engine promises beside speed."""
 
+import functools
 import statistics
 import time
 from collections.abc import Callable, Mapping, Sequence
@@ -37,11 +38,15 @@ class Bench:
         self.tuned = tune(model)
         self.kinds = kinds
         self.device = torch.device(model.text_to_image.device)
-        self.alone_s = self._time_kinds(lambda request: paint(model, request, quietly))
+        self.alone_s = self.time_alone()
         self.plain_s = self._time_kinds(lambda r: paint_plainly(self.model, [r], quietly))
         self.tuned_s = self._time_kinds(lambda r: paint_plainly(self.tuned, [r], quietly))
         self.service_s = sum(kind.often * self.tuned_s[kind.name] for kind in kinds)
         """What a job of the mix takes the tuned FIFO: loads are parts of its capacity."""
+
+    def time_alone(self) -> dict[str, float]:
+        """Return what a job of each kind takes when nothing else is painted."""
+        return self._time_kinds(lambda request: paint(self.model, request, quietly))
 
     def run(self, load: float, jobs: int, seed: int, names: Sequence[str]) -> dict[str, Run]:
         """Serve one trace at this load of the tuned FIFO's capacity by the servers named."""
@@ -95,11 +100,17 @@ class Bench:
 
 
 def measure_rush(bench: Bench, seed: int) -> float:
-    """One painter of ten submits a hundred jobs: the others' p95 against painting alone."""
-    tasks = make_rush(bench.preset, bench.kinds, bench.alone_s, seed)
+    """One painter of ten submits a hundred jobs: the others' p95 against painting alone.
+
+    Alone is what it takes just before and just after: machines have their moods.
+    """
+    before = bench.time_alone()
+    tasks = make_rush(bench.preset, bench.kinds, before, seed)
     easel = Easel(bench.model, Clock(bench.device), per_painter=RUNNING)
     race({"easel": Run(easel, tasks)})
-    slow = [task.latency_s / bench.alone_s[task.kind] for task in tasks if task.painter != "greedy"]
+    after = bench.time_alone()
+    alone = {kind: (took + after[kind]) / 2 for kind, took in before.items()}
+    slow = [task.latency_s / alone[task.kind] for task in tasks if task.painter != "greedy"]
     return statistics.quantiles(slow, n=20, method="inclusive")[-1]
 
 
@@ -184,7 +195,13 @@ def measure_overhead(bench: Bench, jobs: int = 8) -> float:
         for number in range(jobs)
     ]
     real = unet.__dict__.get("forward")
-    unet.forward = lambda sample, *_, **__: (empty[: len(sample)],)
+
+    # With the names of the real arguments, so that the hub knows the timesteps for what they are.
+    @functools.wraps(type(unet).forward.__get__(unet))
+    def stub(sample: torch.Tensor, *_: Any, **__: Any) -> tuple[torch.Tensor]:
+        return (empty[: len(sample)],)
+
+    unet.forward = stub
     plain, hub = [], []
     try:
         for _ in range(5):

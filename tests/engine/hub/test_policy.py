@@ -256,7 +256,8 @@ class Parked:
     def __init__(self, rows=2, key="unet", work=1.0, lane=Lane.FAST, **more):
         self.rows, self.key, self.work, self.is_heavy = rows, key, work, more.get("heavy", False)
         self.is_set = more.get("is_set", True)
-        self.claim = Claim(lane, self, more.get("arrived_s", 0.0), more.get("seen", True))
+        share = more.get("share", self)
+        self.claim = Claim(lane, share, more.get("arrived_s", 0.0), more.get("seen", True))
 
 
 def choose(calls, cap=8):
@@ -308,3 +309,21 @@ def test_what_leads_within_a_share():
     assert choose([Parked(work=0.5, seen=False), Parked(work=0.0)], cap=1) == [1]
     assert choose([Parked(), Parked(work=0.5)], cap=1) == [1]
     assert choose([Parked(arrived_s=0.5), Parked()], cap=1) == [1]
+
+
+def test_the_second_job_of_a_share_slows_nobody_who_has_one():
+    """A share with more jobs than another fills only the polite part; among equals, all of it."""
+    policy = Policy()
+
+    def group(*shares):
+        calls = [Parked(4, share=share) for share in shares]
+        for call in calls:
+            policy.enter(call.claim)
+        chosen = policy.choose(calls, 1.0, lambda _call: 16, lambda _call: 8)
+        return sorted(call.claim.share for call in chosen)
+
+    assert group("modest", "greedy", "greedy", "greedy") == ["greedy", "modest"]
+    assert group("greedy", "greedy", "greedy", "modest") == ["greedy", "modest"]
+    assert group("a", "a", "b", "b") == ["a", "a", "b", "b"]
+    assert group("greedy", "greedy", "greedy") == ["greedy"] * 3
+    assert group("a", "b", "c", "d", "d") == ["a", "b", "c", "d"]
