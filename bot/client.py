@@ -10,7 +10,7 @@ from discord import app_commands
 from discord.gateway import DiscordWebSocket
 from discord.http import Route
 
-from bot import batch, buttons, messages, permissions, presses, regions
+from bot import batch, buttons, menus, messages, permissions, presses, reactions, regions
 from bot.admin import desk as admin
 from bot.admin import reports, setup
 from bot.answers import answering, explain, refuse
@@ -36,7 +36,6 @@ from bot.commands import (
 )
 from bot.commands import help as help_command
 from bot.desk import Asked, DeskClient
-from bot.reactions import react
 from bot.safety import Place
 
 log = logging.getLogger(__name__)
@@ -64,6 +63,7 @@ COMMANDS = (
     invite,
     export_my_data,
     delete_my_data,
+    menus,
     admin,
 )
 
@@ -76,7 +76,11 @@ PRESSED = (
     (batch.PRESSED, batch.press),
 )
 """Whose custom_id says what to do: nothing of these is kept, so they work after a restart."""
-SUBMITTED = ((presses.WINDOW, presses.submit), (batch.SENT, batch.edit))
+SUBMITTED = (
+    (presses.WINDOW, presses.submit),
+    (batch.SENT, batch.edit),
+    (menus.WINDOW, menus.submit),
+)
 """The same for windows that were sent."""
 
 
@@ -181,7 +185,11 @@ class Easel(DeskClient):
 
     async def on_raw_reaction_add(self, event: discord.RawReactionActionEvent) -> None:
         """Do what a reaction under one of our messages asks for."""
-        await react(self, event)
+        await reactions.react(self, event)
+
+    async def on_raw_reaction_remove(self, event: discord.RawReactionActionEvent) -> None:
+        """Do what taking a reaction back asks for."""
+        await reactions.take_back(self, event)
 
     def place_of(self, guild_id: int | None, channel_id: int) -> Place:
         """Return what a server's channel is: itself with a thread's parent, and age-restricted."""

@@ -63,9 +63,9 @@ class Desk:
         self.pressed = Pressed()
         self.catalogue = Catalogue(self.loras, self.controls)
 
-    def turn_of(self, user_id: int) -> asyncio.Lock:
-        """Return what a painter's job holds from the look at a quota until it is kept."""
-        return self._turns.setdefault(user_id, asyncio.Lock())
+    def turn_of(self, number: int) -> asyncio.Lock:
+        """Return the lock of a painter, from the look at a quota on, or of a job being shown."""
+        return self._turns.setdefault(number, asyncio.Lock())
 
     def start(self, errand: Coroutine[Any, Any, object]) -> None:
         """Let something happen that nobody waits for."""

@@ -95,20 +95,22 @@ def write(png: bytes, memory: Memory) -> bytes:
 
 
 def read(content: bytes) -> Memory | None:
-    """Return the memory of a PNG, JPEG or WEBP of ours; None where there is none to be read.
+    """Return the memory of a PNG, JPEG or WEBP; None where there is none to be read.
 
-    Only what stands before the pixels is read, so that a stranger's file costs nothing.
+    A picture of another tool has parameters and no record of ours. Only what stands before the
+    pixels is read, so that a stranger's file costs nothing.
     """
     with (
         contextlib.suppress(Exception),  # why: decoders fed with broken files raise nearly anything
         Image.open(io.BytesIO(content), formats=FORMATS) as picture,
     ):
         if picture.format == "PNG":
-            parameters, easel = picture.info["parameters"], picture.info["easel"]
+            parameters, easel = picture.info["parameters"], picture.info.get("easel", "{}")
         else:
             fields = picture.getexif().get_ifd(ExifTags.IFD.Exif)
             comment = fields[USER_COMMENT].removeprefix(UNICODE)
-            parameters, easel = comment.decode("utf-16-be"), fields[MAKER_NOTE].decode()
+            parameters = comment.decode("utf-16-be")
+            easel = fields.get(MAKER_NOTE, b"{}").decode()
         record = json.loads(easel)
         if isinstance(record, dict):
             return Memory(str(parameters), record)

@@ -124,7 +124,7 @@ async def _submitted(
     elif pressed.op == "zoom":
         await _zoom(asked, pressed, text or "")
     elif pressed.op == "r":
-        await _rerun(asked, pressed, text)
+        await rerun(asked, pressed, text)
     elif pressed.op in FACES:
         await _derive(asked, pressed, text)
 
@@ -188,8 +188,8 @@ async def take_out(asked: Asked, pressed: Press) -> None:
     await desk.store.add_message(posted)
     if hidden:  # what only one person sees does not last
         desk.start(letters.send_too(asked.client, asked.user.id, job, picture.tile))
-    elif rules.gallery is not None and job.guild_id == asked.guild_id:
-        await gallery.show(asked.client, rules.gallery, job, picture, posted)
+    else:
+        await gallery.show(asked.client, job, posted)
 
 
 # -- what comes of a picture ----------------------------------------------------------------------
@@ -257,13 +257,14 @@ async def reroll(asked: Asked, pressed: Press) -> None:
     """🔄: paint the same again with a new seed, or with Remix on by another prompt."""
     preferences = await asked.client.desk.preferences(asked.user.id)
     if not preferences.remix:
-        await _rerun(asked, pressed)
+        await rerun(asked, pressed)
         return
     parent = await _parent(asked, await check_asked(asked), pressed)
     await _ask(asked, pressed, "Imagine This!", "Prompt", without_seed(parent.shown))
 
 
-async def _rerun(asked: Asked, pressed: Press, text: str | None = None) -> None:
+async def rerun(asked: Asked, pressed: Press, text: str | None = None) -> None:
+    """Paint the same again with a new seed, or (with `text`) by another prompt."""
     rules = await check_asked(asked)
     parent = await _parent(asked, rules, pressed)
     old, shown = parent.request, without_seed(parent.shown)

@@ -94,6 +94,11 @@ class Shelf(Database):
         async with self._write() as connection:
             return (await connection.execute(sql, values)).rowcount == 1
 
+    async def is_posted(self, channel_id: int, job_id: int, tile: int | None = None) -> bool:
+        """Say whether a channel has a message of ours with this picture, or this grid."""
+        sql = "SELECT 1 FROM messages WHERE job_id = ? AND channel_id = ? AND tile IS ? LIMIT 1"
+        return bool(list(await self._read(sql, (job_id, channel_id, tile))))
+
     async def retentions(self) -> dict[int, Any]:
         """Return what servers have set for how long their pictures are kept."""
         sql = "SELECT guild_id, value FROM guild_settings WHERE key = 'retention'"
