@@ -192,4 +192,5 @@ def _tidy(text: str) -> str:
     text = re.sub(r"\(\s*:[\d.]+\s*\)|\(\s*\)|\[\s*\]", "", text)
     text = re.sub(r"\s+([,\uff0c.])", r"\1", text)
     text = re.sub(r"([,\uff0c])(?:\s*[,\uff0c])+", r"\1", text)
+    text = re.sub(r"(?<=[(\[])[\s,]+|[\s,]+(?=[:)\]])", "", text)
     return re.sub(r"\s{2,}", " ", text).strip(" ,\uff0c")
