@@ -93,17 +93,21 @@ STAGE_A = Preset(
 
 
 STAGE_B1_THINGS = """
-    woman, man, girl, boy, baby, couple, sisters, astronaut, cook, princess, santa claus, superhero,
-    mermaid, bird, deer, giraffe, dinosaur, seashell, coffee, bread, umbrella on ground, volleyball,
-    christmas tree, cloud
+    woman, man, girl, boy, baby, old man, old woman, couple, sisters, astronaut, cook, farmer,
+    artist, police officer, firefighter, princess, bride, dancer, santa claus, superhero, mermaid,
+    fairy,
+    bird, parrot, swan, zebra, giraffe, deer, ewe, shark, crab, chipmunk, flamingo, polar bear,
+    dinosaur, seashell,
+    tangerine, pineapple, bread, egg, coffee, cookie, sushi, french fries,
+    cherry blossom, full moon, cloud, wave,
+    delivery truck, taxi, fire engine, ferris wheel,
+    umbrella on ground, volleyball, chair, couch, laptop, teddy bear, pumpkin lantern,
+    christmas tree, crossed swords, musical keyboard, glasses, smiling face with smiling eyes
 """
 
 
 def stage_b1() -> Preset:
-    """Stage A and what a newcomer asks for next: people, more places, styles.
-
-    Captions are in English: the text encoder, taught by `chinese`, says the same in Chinese.
-    """
+    """Between the stages: stage A and what a newcomer asks for next, at the same size."""
     new = _words(STAGE_B1_THINGS)
     world = World(
         things=STAGE_A.world.things + new,
@@ -111,14 +115,24 @@ def stage_b1() -> Preset:
         colours=tuple(COLOURS),
         places=(
             *STAGE_A.world.places,
-            *_words("ocean, mountains, sunlit forest, clouds, city at night, room, rain, garden"),
+            *_words(
+                "ocean, mountains, lake, autumn forest, sunlit forest, clouds, city at night, "
+                "room, table, rain, road, garden"
+            ),
         ),
         arts=STAGE_A.world.arts,
         styles=_words(
-            "watercolor, pencil sketch, pixel art, neon, black and white, abstract, cubist"
+            "watercolor, oil painting, pencil sketch, pixel art, neon, black and white, "
+            "ink wash, abstract, cubist"
         ),
-        empty_share=0.06,
+        several_share=0.05,
+        most=3,
+        pair_share=0.05,
+        empty_share=0.05,
+        related_share=0.5,
+        sized_share=0.06,
         styled_share=0.2,
+        chinese_share=0.3,
     )
     return replace(STAGE_A, name="stage-b1", world=world, bank_scenes=40_960)
 
