@@ -197,6 +197,26 @@ def denoiser(
 
 
 @app.command()
+def distil(
+    preset: PresetOption = "stage-a",
+    work: WorkOption = DEFAULT_WORK,
+    minutes: MinutesOption = 30,
+    resume: ResumeOption = False,
+    start: StartOption = None,
+    threads: ThreadsOption = 1,
+    batch: Annotated[int, typer.Option("--batch", help="samples of a step")] = 32,
+) -> None:
+    """Train a LoRA for four steps without guidance, for `--sampler lcm`, on the bank."""
+    from engine.training.distil import train_distilled
+
+    _start(threads)
+    plan = Plan(work / "distil", minutes, resume, start)
+    train_distilled(
+        _preset(preset), work / "bank", plan, work / "denoiser", batch=batch, machine=find_machine()
+    )
+
+
+@app.command()
 def upscaler(
     preset: PresetOption = "stage-a",
     pack: Annotated[
@@ -210,13 +230,14 @@ def upscaler(
 ) -> None:
     """Train the upscaler."""
     from engine.training.export import load_autoencoder
-    from engine.training.upscale import train_upscaler
+    from engine.training.upscale import score_upscaler, train_upscaler
 
     _start(threads)
     chosen = _preset(preset)
     autoencoder = load_autoencoder(chosen, work / "autoencoder", start)
     plan = Plan(work / "upscaler", minutes, resume)
     train_upscaler(chosen, pack, plan, autoencoder, machine=find_machine())
+    score_upscaler(chosen, pack, plan.folder, autoencoder)
 
 
 @app.command()

@@ -125,6 +125,11 @@ class Bank:
                 shard = load_file(scenes) | load_file(path)
                 self.shapes.setdefault(shard["latents"].shape[2:], []).append(shard)
 
+    @property
+    def nothing(self) -> Tensor:
+        """The words of the empty prompt, fp32 [1,T,W]."""
+        return next(iter(self.shapes.values()))[0]["nothing"].float()
+
     def _draw_shape(self) -> list[dict[str, Tensor]]:
         """The shards of one shape; a shape comes as often as there are scenes of it."""
         groups = list(self.shapes.values())

@@ -19,7 +19,7 @@ from torch.nn import functional
 from torch.nn.utils.parametrizations import spectral_norm
 
 from engine.training.autoencoder import decode, encode, psnr_db, reconstruction_loss
-from engine.training.checkpoint import replace_file
+from engine.training.checkpoint import load_weights, replace_file, write_numbers
 from engine.training.machine import CPU, Machine
 from engine.training.meter import Progress
 from engine.training.muon import make_optimizers
@@ -192,4 +192,17 @@ def measure_upscaler(upscaler: Upscaler, pairs: dict[str, Tensor]) -> dict[str, 
                 "upscaler": psnr_db(ours, wanted),
                 "lanczos": psnr_db(plain, wanted),
             }
+    return scores
+
+
+def score_upscaler(
+    preset: Preset, pack: Path, folder: Path, autoencoder: AutoencoderTiny, count: int = 24
+) -> dict[str, dict[str, float]]:
+    """Measure the checkpoint of a folder on held-out scenes; scores.json beside it."""
+    upscaler = Upscaler()
+    load_weights(folder, "upscaler", upscaler)
+    pairs = compose_pairs(preset, pack, autoencoder.cpu(), count, "held-out", seed=77)
+    scores = measure_upscaler(upscaler, pairs)
+    write_numbers(folder / "scores.json", scores)
+    log.info("upscaler %s", scores)
     return scores
