@@ -21,7 +21,12 @@ LONGEST_PHRASE = 5  # words of English; characters of Chinese are looked at up t
 ARTICLES = ("a", "an", "the")
 _TAG = r"<[^<>]*>"
 _HAN = "\u3400-\u4dbf\u4e00-\u9fff"
-_PIECE = re.compile(rf"({_TAG})|([{_HAN}]+)|([^\W\d_{_HAN}]+(?:['\u2019][^\W\d_{_HAN}]+)?)")
+_LETTER = rf"[^\W\d_{_HAN}]"
+_PIECE = re.compile(
+    rf"({_TAG})|([A-Za-z]*[{_HAN}][A-Za-z{_HAN}]*)"
+    rf"|(\d*{_LETTER}(?:{_LETTER}|\d)*(?:['\u2019]{_LETTER}+)?)"
+)
+"""A tag, a run of Chinese (T\u6064 is a word of it), or a word: 3d is one, 16:9 is none."""
 _BREAK = re.compile(r"[()\[\]]|::")
 _BETWEEN = re.compile(r"[\s\-]*")
 
@@ -52,8 +57,8 @@ class Vocabulary:
     def find(self, phrase: str) -> str | None:
         """The form of the phrase that is in one of the tables, or None."""
         tables = (self.known, self.same, self.silent, self.near, self.foreign)
-        forms = _forms(phrase)
-        return next((form for form in forms if any(form in table for table in tables)), None)
+        forms = tuple(_forms(phrase))
+        return next((form for table in tables for form in forms if form in table), None)
 
     def paint(self, phrase: str) -> str | None:
         """What the phrase is painted as: itself, a neighbour, or None for nothing."""
@@ -64,7 +69,7 @@ class Vocabulary:
 
     def is_silent(self, phrase: str) -> bool:
         """Whether nothing is seen of it."""
-        return _plain(phrase) in self.silent or self.paint(phrase) == ""
+        return plain_form(phrase) in self.silent or self.paint(phrase) == ""
 
     def is_near(self, phrase: str) -> bool:
         """Whether something else is painted in its place."""
@@ -173,14 +178,14 @@ def _characters(
         yield lost, stop
 
 
-def _plain(phrase: str) -> str:
+def plain_form(phrase: str) -> str:
     """Lower case, single spaces for spaces and hyphens."""
     return re.sub(r"[\s\-]+", " ", phrase.lower()).replace("\u2019", "'")
 
 
 def _forms(phrase: str) -> Iterator[str]:
     """The phrase, and what it may be the plural or the possessive of."""
-    plain = _plain(phrase)
+    plain = plain_form(phrase)
     yield plain
     for ending, instead in (("'s", ""), ("ies", "y"), ("ves", "f"), ("es", ""), ("s", "")):
         if plain.endswith(ending) and len(plain) > len(ending) + 2:

@@ -17,6 +17,7 @@ from engine.training import phrases
 from engine.training.colours import COLOURS, hsv_to_rgb
 from engine.training.sprites import list_things, read_pack
 from engine.training.world import Thing, World, all_things
+from engine.vocabulary import plain_form
 
 ALIKE = ("animal", "food", "drink", "plant", "transport", "sky", "musical", "sport", "place-",
          "person", "family", "face", "monkey", "cat-face", "heart")  # fmt: skip
@@ -26,13 +27,14 @@ VERBS = ("ing", "ed")
 SILENT = """
     a an the some this that these those my me us you your his her its their it is are be as and or
     of in on at with without by to from for into near very really please can could would like want i
-    one there which who where while make create generate show give painting drawing illustration art
-    artwork picture photo photograph image portrait style styled look looking high quality best
+    one there which who where while make create generate show give draw paint
+    painting drawing illustration art artwork picture photo photograph image portrait style
+    styled look looking high quality best
     detailed details masterpiece resolution ultra hd uhd raw sharp sharpness focus realistic
     photorealistic cinematic dramatic professional trending artstation award winning render rendered
     lighting light soft bright vivid colorful colourful colors colours color colour beautiful cute
     lovely pretty nice amazing gorgeous stunning cool adorable funny happy k scene view background
-    big little small large
+    big little small large 2k 4k 8k 16k
 """
 SILENT_ZH = """
     的 了 是 在 里 中 上 下 前 后 旁 旁边 前面 里面 上面 之 与 和 跟 及 有 着 这 那 我 你 他 她
@@ -91,7 +93,7 @@ NEAR_PLACES_ZH: dict[str, tuple[str, ...]] = {
 def build_words(world: World, pack: Path, *, speaks_chinese: bool) -> dict[str, object]:
     """The five tables. A model that reads no Chinese is told the same in English."""
     relatives = find_relatives(world, pack)
-    known = set(_english(world))
+    known = set(map(plain_form, _english(world)))
     silent = {*SILENT.split(), *(word.strip() for word in phrases.PRAISE)} - known
     near = _near_english(world, relatives)
     own, near_zh = _chinese(world), _near_chinese(world, relatives)
@@ -105,8 +107,9 @@ def build_words(world: World, pack: Path, *, speaks_chinese: bool) -> dict[str, 
         same = {word: _apart(name, world) for word, name in own.items()}
         same |= {word: "" for word in SILENT_ZH.split() if word not in own}
         near |= {word: _apart(name, world) for word, name in near_zh.items() if word not in own}
+    near = {plain_form(word): name for word, name in near.items()}
     near = {word: name for word, name in near.items() if word not in known | silent | same.keys()}
-    foreign = set(_foreign(world)) - known - silent - near.keys() - same.keys()
+    foreign = set(map(plain_form, _foreign(world))) - known - silent - near.keys() - same.keys()
     return {
         "known": sorted(known),
         "same": dict(sorted(same.items())),
@@ -219,9 +222,9 @@ def _near_english(world: World, relatives: dict[str, str]) -> dict[str, str]:
 
 def _chinese(world: World) -> dict[str, str]:
     """The Chinese words of the world with what they are called in English."""
-    words: dict[str, str] = {}
+    words: dict[str, str] = {"背景": "background"}
     for name in world.things:
-        words |= dict.fromkeys(all_things()[name].labels_zh, name)
+        words |= dict.fromkeys((label.lower() for label in all_things()[name].labels_zh), name)
     words |= {phrases.COLOURS_ZH[colour]: colour for colour in world.colours}
     for table, names in (
         (phrases.PLACES_ZH, world.places),

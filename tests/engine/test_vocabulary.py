@@ -11,7 +11,7 @@ from engine.vocabulary import Vocabulary, open_vocabulary, read_prompt, read_req
 WORDS = Vocabulary(
     known=frozenset({"fox", "red", "palm tree", "in the snow", "狐狸", "雪地", "森林"}),
     same={"白雪": ", snow, ", "猫": " cat "},
-    silent=frozenset({"a", "the", "in", "draw", "cute", "k", "的", "里", "draw me"}),
+    silent=frozenset({"a", "the", "in", "draw", "cute", "8k", "的", "里", "draw me"}),
     near={"vixen": "fox", "crimson": "red", "hat": "", "松林": "森林", "海": " beach "},
     foreign=frozenset({"立体主义", "knife"}),
 )
