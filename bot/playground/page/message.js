@@ -204,7 +204,9 @@ export class MessageView {
     };
     this.components.replaceChildren(...drawComponents(this.message.components, hand));
     if (focused)
-      this.components.querySelector(`[data-custom-id="${CSS.escape(focused)}"]`)?.focus();
+      this.components
+        .querySelector(`[data-custom-id="${CSS.escape(focused)}"]`)
+        ?.focus({ preventScroll: true });
   }
 
   async #press(spec, values) {

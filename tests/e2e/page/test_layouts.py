@@ -82,6 +82,11 @@ class Panel(ui.LayoutView):
         self.add_item(ui.File("attachment://jobs.json"))
 
 
+def note(style=discord.ButtonStyle.secondary):
+    """A button that is answered by a note and coloured then."""
+    return ui.View(timeout=None).add_item(ui.Button(label="Note", custom_id="note", style=style))
+
+
 class Layouts(discord.Client):
     """A bot that answers with all kinds of parts; `pressed`: what came back."""
 
@@ -95,7 +100,11 @@ class Layouts(discord.Client):
         if interaction.type is discord.InteractionType.component:
             data = interaction.data
             self.pressed.append((data["custom_id"], data.get("values", [])))
-            await interaction.response.defer()
+            if data["custom_id"] != "note":
+                await interaction.response.defer()
+                return
+            await interaction.response.send_message("a note\n" * 9, ephemeral=True)
+            await interaction.message.edit(view=note(discord.ButtonStyle.primary))
 
     async def setup_hook(self):
         tree = self.tree
@@ -418,3 +427,21 @@ async def test_links_to_messages_stay_inside(layouts):
         goal = page.get_by_role("article").filter(has_text="the first of all")
         await expect(goal).to_be_focused()
         await expect(goal).to_be_in_viewport()
+
+
+async def test_a_note_is_shown_wherever_one_was(layouts):
+    """The answer to a press far above is scrolled to, and the pressed button keeps the focus."""
+    page, server, bot = layouts
+    painting = discord.utils.get(bot.guilds[0].text_channels, name="painting")
+    await painting.send("press this", view=note())
+    for number in range(40):
+        body = {"content": f"no {number}"}
+        server.messages.create(str(painting.id), str(bot.user.id), body, {})
+    button = page.get_by_role("button", name="Note")
+    await button.focus()
+    await expect(button).to_be_in_viewport()
+    await page.keyboard.press("Enter")
+    await expect(page.get_by_text("Only you can see this")).to_be_in_viewport()
+    await expect(button).to_have_class(re.compile("blue"))
+    await expect(button).to_be_focused()
+    await expect(page.get_by_text("Only you can see this")).to_be_in_viewport()
