@@ -22,8 +22,10 @@ LEAST_LARGER = 1.5
 """Less is no upscaling."""
 ANEW = 1.0
 """In a region everything is painted anew."""
-AROUND = 0.7
-"""Around a picture its drawn-out edges lead, for else the prompt's thing is painted once more."""
+AROUND = {"embedded": 0.55}
+MOST_AROUND = 0.75
+"""Around a picture its drawn-out edges lead, for else the prompt's thing is painted once more: the
+smaller the model, the more."""
 PAN = 1.5
 """How many times as long a picture becomes on a side."""
 LEAST_NEW = 0.1
@@ -184,7 +186,8 @@ def _widen(start: Start, size: Size, factor: float, anchor: tuple[float, float])
             f"(`{start.card.name}` paints {start.longest} pixels a side at most), and Custom Zoom "
             "needs a `--zoom` above 1 or another `--ar`."
         )
-    return replace(start.wish, request=start.request(AROUND, size, margins=margins))
+    strength = AROUND.get(start.card.family, MOST_AROUND)
+    return replace(start.wish, request=start.request(strength, size, margins=margins))
 
 
 def take_zoom(text: str) -> tuple[str, float]:

@@ -25,15 +25,20 @@ def enlarge(png: bytes, factor: int, weights: Path = WEIGHTS) -> bytes:
     if factor == 1:
         return png
     with Image.open(io.BytesIO(png)) as opened:
-        picture = opened.convert("RGB")
-    if factor in (2, 4) and weights.exists():
-        picture = _paint_larger(picture, factor, weights)
-    else:
-        size = (picture.width * factor, picture.height * factor)
-        picture = picture.resize(size, Image.Resampling.LANCZOS)
+        picture = enlarged(opened.convert("RGB"), factor, weights)
     out = io.BytesIO()
     picture.save(out, "PNG")
     return out.getvalue()
+
+
+def enlarged(picture: Image.Image, factor: int, weights: Path = WEIGHTS) -> Image.Image:
+    """Return an RGB picture enlarged in the same way; less than twice is left as it is."""
+    if factor < 2:
+        return picture
+    if factor in (2, 4) and weights.exists():
+        return _paint_larger(picture, factor, weights)
+    size = (picture.width * factor, picture.height * factor)
+    return picture.resize(size, Image.Resampling.LANCZOS)
 
 
 def _paint_larger(picture: Image.Image, factor: int, weights: Path) -> Image.Image:

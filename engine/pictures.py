@@ -11,10 +11,11 @@ from torch import Tensor
 from torch.nn.functional import avg_pool2d, max_pool2d
 
 from engine.edges import DRAWERS
+from engine.enlarge import enlarged
 from engine.errors import PaintError
 from engine.request import Request
 
-LARGEST_OVERLAP = 32
+LEAST_OVERLAP, LARGEST_OVERLAP = 8, 32
 """Pixels of the old picture that are painted anew beside a margin, so that no seam is seen."""
 
 
@@ -53,7 +54,9 @@ def open_scene(request: Request) -> Scene:
 
 def open_picture(path: Path, width: int, height: int) -> Image.Image:
     """Open the picture to start from, scaled to cover width x height and cut at its middle."""
-    return ImageOps.fit(_read(path, "RGB"), (width, height), Image.Resampling.LANCZOS)
+    picture = _read(path, "RGB")
+    factor = min(width // picture.width, height // picture.height)
+    return ImageOps.fit(enlarged(picture, factor), (width, height), Image.Resampling.LANCZOS)
 
 
 def open_control(request: Request) -> Image.Image:
@@ -95,7 +98,7 @@ def _open_widened(request: Request) -> Scene:
     box = left, top, request.width - right, request.height - bottom
     inside = box[2] - box[0], box[3] - box[1]
     picture = open_picture(Path(str(request.image)), *inside)
-    overlap = min(LARGEST_OVERLAP, max(4, min(inside) // 16))
+    overlap = min(LARGEST_OVERLAP, max(LEAST_OVERLAP, min(inside) // 8))
     kept = (
         left + overlap * bool(left),
         top + overlap * bool(top),

@@ -25,6 +25,11 @@ from engine.steps import OnStep, stop_after, watch_steps
 from engine.style import enrich
 from engine.vocabulary import read_request
 
+AROUND_GUIDANCE = {"embedded": 1.0}
+MOST_AROUND_GUIDANCE = 4.0
+"""How much the prompt leads around a picture, by the model's family: led by it more, what stands in
+the picture already is painted once more around it."""
+
 
 def paint(model: Model, request: Request, on_step: OnStep) -> Tensor:
     """Paint the request; pictures as floats in 0..1, (pictures, 3, height, width)."""
@@ -63,6 +68,10 @@ def _paint_once(
 ) -> Tensor:
     """Paint with one call of a pipeline; `start` is pictures in the place of the request's own."""
     scene = open_scene(request) if request.mask or request.margins else None
+    if request.margins:
+        most = AROUND_GUIDANCE.get(model.card.family, MOST_AROUND_GUIDANCE)
+        guidance = min(request.guidance_scale, most)
+        request = dataclasses.replace(request, guidance_scale=guidance)
     view = model.view(request)
     if request.stop < 1:
         stop_after(view, request.steps_to_run)

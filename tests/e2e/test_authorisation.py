@@ -95,6 +95,7 @@ class Crowd:
         await self.admin.slash("easel config set", roles=roles, log=self.general)
         await self.admin.slash("easel block", user=self.people["blocked"].id)
         self.grid = await self.owner.paint("a common fox --seed 3")
+        self.single = await self.picture(self.owner)
         return self
 
     async def refused(self, person, gesture) -> bool:
@@ -136,12 +137,12 @@ async def slash(crowd, person, words, **options):
     return not await crowd.refused(person, person.slash(words, **options))
 
 
-async def press(crowd, person, button, **rules):
-    """Press a button under the owner's grid; True if it was not refused."""
+async def press(crowd, person, button, *, under=None, **rules):
+    """Press a button under the owner's grid, or another message; True if it was not refused."""
     if rules:
         await crowd.admin.slash("easel config set", **rules)
     try:
-        return not await crowd.refused(person, person.click(crowd.grid, button))
+        return not await crowd.refused(person, person.click(under or crowd.grid, button))
     finally:
         if rules:
             await crowd.admin.slash("easel config reset", setting="buttons")
@@ -247,6 +248,15 @@ ACTIONS = {
     "U under the owner's grid": lambda c, p: press(c, p, "U1"),
     "V under the owner's grid": lambda c, p: press(c, p, "V1"),
     "🔄 under the owner's grid": lambda c, p: press(c, p, "🔄"),
+    "*Vary (Subtle)* under the owner's picture": lambda c, p: press(
+        c, p, "Vary (Subtle)", under=c.single
+    ),
+    "*Vary (Region)* under the owner's picture": lambda c, p: press(
+        c, p, "Vary (Region)", under=c.single
+    ),
+    "*Vary (Region)* where `buttons` is `owner`": lambda c, p: press(
+        c, p, "Vary (Region)", under=c.single, buttons="owner"
+    ),
     "U where `buttons` is `moderators`": lambda c, p: press(c, p, "U1", buttons="moderators"),
     "U where `buttons` is `owner`": lambda c, p: press(c, p, "U1", buttons="owner"),
     "❌ on the owner's running job": stop_running,

@@ -248,7 +248,7 @@ async def test_a_region_by_squares(shared, painter):
     assert made["message_reference"]["message_id"] == taken["id"]
     old = np.array(await picture(painter, taken), int)
     new = np.array(await picture(painter, made), int)[:128, :128]
-    assert np.abs(new - old)[64:, 64:].max() <= 1
+    assert np.abs(new - old)[72:, 72:].max() <= 1
     assert np.abs(new - old)[:44, :44].mean() > 1
     await colour(painter, taken, "region 0", BLUE)
 
@@ -276,7 +276,7 @@ async def test_a_region_by_a_painted_mask(shared, painter):
     made = await outcome(painter, "a masked fox", "Variations (Region)")
     old = np.array(await picture(painter, taken), int)
     new = np.array(await picture(painter, made), int)[:128, :128]
-    assert np.abs(new - old)[:, :60].max() <= 1
+    assert np.abs(new - old)[:, :52].max() <= 1
     assert np.abs(new - old)[:, 80:].mean() > 1
 
 
@@ -353,12 +353,14 @@ async def test_pressed_buttons_stay_blue(shared, painter):
     assert style_of(grid, "v 0") == GREY
 
 
-async def test_what_is_too_large_is_said(painter):
-    """Upscaling beyond what the model paints is a sentence, and nothing is queued."""
+async def test_what_is_too_large_is_said(shared, painter, admin):
+    """Upscaling beyond what is painted here is a sentence, and nothing is queued."""
     _, taken = await take_out(painter, "a huge fox --seed 16")
-    for _ in range(1):
-        await painter.click(taken, "Upscale (Creative)")
-        await outcome(painter, "a huge fox", "Upscaled (Creative)")
+    await admin.slash("easel config set", size=80)
+    accepted = shared.bot.log.count(" accepted ")
+    await painter.click(taken, "Upscale (Creative)")
+    await painter.wait_for(lambda m: "would be 128×128 pixels; `tiny` paints 80" in m["content"])
+    assert shared.bot.log.count(" accepted ") == accepted
 
 
 async def test_a_picture_that_is_gone_can_be_painted_again(shared, painter):

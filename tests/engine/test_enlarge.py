@@ -8,7 +8,7 @@ import torch
 from PIL import Image
 from safetensors.torch import save_file
 
-from engine.enlarge import enlarge
+from engine.enlarge import enlarge, enlarged
 from engine.upscaler import Upscaler
 
 
@@ -40,6 +40,13 @@ def test_a_picture_grows_by_the_factor(factor: int, weights: Path, tmp_path: Pat
 def test_once_is_the_picture_itself(weights: Path) -> None:
     """Nothing is done to a picture that leaves as large as it is."""
     assert enlarge(png(), 1, weights) == png()
+
+
+def test_less_than_twice_is_left_to_others(weights: Path) -> None:
+    """A picture that starts a painting hardly larger is not enlarged here."""
+    with Image.open(io.BytesIO(png())) as picture:
+        assert enlarged(picture, 0, weights) is picture
+        assert enlarged(picture.convert("RGB"), 2, weights).size == (48, 32)
 
 
 def test_the_same_picture_is_enlarged_the_same(weights: Path) -> None:

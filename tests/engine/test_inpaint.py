@@ -11,7 +11,7 @@ from PIL import Image
 from engine.errors import PaintError
 from engine.models import open_model
 from engine.pictures import open_scene, soften
-from engine.pipelines import paint
+from engine.pipelines import AROUND_GUIDANCE, MOST_AROUND_GUIDANCE, paint
 
 
 def quietly(step, estimate):
@@ -112,6 +112,15 @@ def test_a_picture_is_encoded_once_for_all_tiles(model, ask, region):
     paint(model, ask(**region | {"strength": 0.5}, **fields), quietly)
     assert len(calls) == 2
     hook.remove()
+
+
+def test_around_a_picture_the_prompt_leads_less(model, ask, region):
+    """Beyond what its family takes, guidance changes nothing around a picture."""
+    region.pop("mask")
+    most = AROUND_GUIDANCE.get(model.card.family, MOST_AROUND_GUIDANCE)
+    fields = region | {"model": model.card.name, "pictures": 1, "margins": (16, 16, 16, 16)}
+    one, other = (paint(model, ask(guidance_scale=g, **fields), quietly) for g in (most, 9.0))
+    assert torch.equal(one, other)
 
 
 def test_outpainting_keeps_the_old_picture_inside(model, ask, region):
