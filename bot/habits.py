@@ -67,11 +67,7 @@ def settings(preferences: Preferences, cards: Sequence[ModelCard]) -> list[Given
         chosen["stylize"] = str(preferences.stylize)
     if preferences.raw:
         chosen["raw"] = ""
-    return [
-        (BY_NAME[name], text)
-        for name, text in chosen.items()
-        if text is not None and name in BY_NAME
-    ]
+    return [(BY_NAME[name], text) for name, text in chosen.items() if text is not None]
 
 
 def added(

@@ -17,10 +17,10 @@ from bot import messages
 from bot.admission import rules_of
 from bot.desk import Asked, DeskClient
 from bot.errors import UserError
+from bot.flags import STYLIZE
 from bot.habits import added
 from bot.jobs import Lane
 from bot.modes import switch_lane
-from bot.parameters import BY_NAME
 from bot.preferences import DEFAULTS, Preferences
 from engine import ModelCard
 
@@ -30,11 +30,11 @@ NO_MODEL = "*"
 MENU = 25
 """Choices in a menu, by Discord's count."""
 LONGEST_CHOICE = 100
-USUAL_QUALITY, USUAL_STYLE = 1.0, 100
+USUAL_QUALITY = 1.0
 QUALITIES = (("Half Quality", 0.5), ("Base Quality", USUAL_QUALITY), ("High Quality", 2.0))
 STYLES = (
     ("Stylize low", 50),
-    ("Stylize med", USUAL_STYLE),
+    ("Stylize med", STYLIZE),
     ("Stylize high", 250),
     ("Stylize very high", 750),
 )
@@ -103,8 +103,8 @@ class Panel(discord.ui.LayoutView):
         card = next((card for card in cards if card.name == p.model), cards[0])
         rows = [
             Row(_models(p, cards)),
-            *_quality(p, card),
-            *_style(p, card),
+            _quality(p),
+            *([_style(p)] if "stylize" in card.honours else []),
             Row(
                 _button("Public mode", "stealth", not p.stealth, on=not p.stealth),
                 _button("Remix mode", "remix", not p.remix, on=p.remix),
@@ -145,44 +145,27 @@ def _head(preferences: Preferences, cards: Sequence[ModelCard]) -> str:
     return "\n".join(lines)
 
 
-def _quality(preferences: Preferences, card: ModelCard) -> "list[Row]":
+def _quality(preferences: Preferences) -> "Row":
     """Return the buttons of how long to work on a picture."""
-    if not _takes(card, "quality"):
-        return []
     now = preferences.quality or USUAL_QUALITY
-    return [
-        Row(
-            *(
-                _button(
-                    label, "quality", None if value == USUAL_QUALITY else value, on=value == now
-                )
-                for label, value in QUALITIES
-            )
+    return Row(
+        *(
+            _button(label, "quality", None if value == USUAL_QUALITY else value, on=value == now)
+            for label, value in QUALITIES
         )
-    ]
+    )
 
 
-def _style(preferences: Preferences, card: ModelCard) -> "list[Row]":
+def _style(preferences: Preferences) -> "Row":
     """Return the buttons of the house style."""
-    if not _takes(card, "stylize"):
-        return []
-    now = USUAL_STYLE if preferences.stylize is None else preferences.stylize
-    raw = preferences.raw
-    return [
-        Row(
-            _button("RAW Mode", "raw", not raw, on=raw),
-            *(
-                _button(label, "stylize", None if value == USUAL_STYLE else value, on=value == now)
-                for label, value in STYLES
-            ),
-        )
-    ]
-
-
-def _takes(card: ModelCard, name: str) -> bool:
-    """Say whether a model can have a parameter."""
-    row = BY_NAME.get(name)
-    return row is not None and (not row.needs or row.needs in card.honours)
+    now = STYLIZE if preferences.stylize is None else preferences.stylize
+    return Row(
+        _button("RAW Mode", "raw", not preferences.raw, on=preferences.raw),
+        *(
+            _button(label, "stylize", None if value == STYLIZE else value, on=value == now)
+            for label, value in STYLES
+        ),
+    )
 
 
 def _models(preferences: Preferences, cards: Sequence[ModelCard]) -> "discord.ui.Select[Panel]":

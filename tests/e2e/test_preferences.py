@@ -184,28 +184,32 @@ async def panel_of(person):
     return await person.wait_for(lambda m: m["id"] not in before and m["components"])
 
 
+MODES_AT_FIRST = ("Public mode", "Strong Variation Mode", "Fast mode", "Base Quality")
+MODES_LATER = ("Remix mode", "Subtle Variation Mode", "Relax mode", "Auto DM", "Half Quality")
+
+
 async def test_the_panel(shared, member):
     """/settings shows what is on in green; a press holds at once, after a restart, and in a DM."""
     panel = await panel_of(member)
     assert panel["ephemeral_to"] == member.id
-    green = {label for label, style in styles(panel).items() if style == 3}
-    assert green == {"Public mode", "Strong Variation Mode", "Fast mode"}
+    first = styles(panel)
+    assert {first[label] for label in MODES_AT_FIRST} == {3}
+    assert {style for label, style in first.items() if label in MODES_LATER} == {2}
     await shared.bot.restart()
-    for label in ("Public mode", "Remix mode", "Subtle Variation Mode", "Relax mode", "Auto DM"):
+    for label in ("Public mode", *MODES_LATER):
         await member.click(panel, label)
         panel = await member.wait_for(lambda m, p=panel: m["id"] == p["id"])
-    green = {label for label, style in styles(panel).items() if style == 3}
-    assert green == {"Remix mode", "Subtle Variation Mode", "Relax mode", "Auto DM"}
+    assert {styles(panel)[label] for label in MODES_AT_FIRST} == {2}
+    assert {styles(panel)[label] for label in MODES_LATER} == {3}
     await member.enter("dm")
     again = await panel_of(member)
     assert styles(again) == styles(panel)
     await member.click(again, "Turbo mode")
     await member.wait_for(lambda m: "`turbo` is not allowed here" in m["content"])
+    grid = await member.paint("a fox of half quality")
+    assert grid["content"].startswith("**a fox of half quality --quality 0.5** -")
     await member.click(again, "Reset Settings")
-    again = await member.wait_for(lambda m: m["id"] == again["id"] and styles(m)["Fast mode"] == 3)
-    assert {label for label, style in styles(again).items() if style == 3} == {
-        "Public mode", "Strong Variation Mode", "Fast mode",
-    }  # fmt: skip
+    await member.wait_for(lambda m: m["id"] == again["id"] and styles(m) == first)
 
 
 async def test_the_model_of_ones_choice(member):
