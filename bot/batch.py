@@ -23,7 +23,6 @@ from bot.drafts import Draft
 from bot.errors import UserError
 from bot.intake import greeting, keep
 from bot.jobs import Job, State
-from bot.modes import in_mode
 from bot.orders import giving_back, jobs_of
 
 log = logging.getLogger(__name__)
@@ -174,11 +173,8 @@ async def _go(asked: Asked, draft_id: int) -> None:
         with giving_back(draft):
             jobs, warnings = await jobs_of(asked, draft)
             _check_room(jobs)
-            mode = await in_mode(asked, jobs[0])
             # without a token: the answer, which the token leads to, is the question
-            jobs = [
-                replace(job, lane=mode.lane, ephemeral=mode.ephemeral, token=None) for job in jobs
-            ]
+            jobs = [replace(job, token=None) for job in jobs]
             await keep(asked, jobs)
     except BaseException:
         await to_disk(desk.drafts.keep, draft_id, draft)

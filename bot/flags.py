@@ -16,6 +16,7 @@ from bot.errors import UserError
 from bot.given import NOTHING_GIVEN, Given
 from bot.grammar import (
     INVALID,
+    check_lasting,
     evaluate,
     normalise,
     read_value,
@@ -25,6 +26,7 @@ from bot.grammar import (
     written,
 )
 from bot.habits import added, naming_the_suffix, write_out
+from bot.jobs import Lane
 from bot.parameters import PARAMETERS, Parameter
 from bot.preferences import NOTHING_CHOSEN, Preferences
 from bot.readers import Control, Limits, Setting, plain, whole
@@ -77,12 +79,15 @@ NO_LIMITS = Limits()
 class Wish:
     """A prompt understood: what to paint, and the normalised text that stands over the grid.
 
-    `links` are the addresses of pictures that stood in the prompt.
+    `links` are the addresses of pictures that stood in the prompt; `lane` and `hidden` are what it
+    says of how this one job runs and who sees it, which is not shown.
     """
 
     request: Request
     shown: str
     links: tuple[str, ...] = ()
+    lane: Lane | None = None
+    hidden: bool | None = None
 
 
 def parse(
@@ -161,6 +166,8 @@ def _wish(
     setting = _setting(typed, cards, limits)
     values = evaluate(typed, setting)
     times = values.pop("repeat", 1)
+    lane = next((lane for lane in Lane if values.pop(lane, False)), None)
+    shown_to = [name for name in ("stealth", "public") if values.pop(name, False)]
     if times > 1 and "seed" in values:
         raise UserError(
             f"`--repeat` with `--seed` would paint the same picture {times} times: leave one of "
@@ -196,7 +203,8 @@ def _wish(
         )
     if refused := refusal(setting.card, request):
         raise UserError(refused, title=INVALID)
-    return Wish(request, shown, links), times
+    hidden = "stealth" in shown_to if shown_to else None
+    return Wish(request, shown, links, lane, hidden), times
 
 
 def nothing() -> UserError:
@@ -228,8 +236,7 @@ def check_defaults(text: str, cards: Sequence[ModelCard], limits: Limits) -> str
     limits = dataclasses.replace(limits, defaults="")  # the new ones take their place
     values = evaluate(given, _setting(given, cards, limits))
     effort.check_rivals(values)
-    if "repeat" in values:
-        raise UserError("`--repeat` cannot be a default: it is for one prompt.", title=INVALID)
+    check_lasting(given)
     return written(values)
 
 

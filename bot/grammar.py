@@ -82,6 +82,20 @@ def _unrecognised(names: Sequence[str]) -> str:
     return f"Unrecognized parameter(s): {listed}. {advice}"
 
 
+def check_lasting(given: Sequence[tuple[Parameter, str]]) -> None:
+    """Refuse what is said of one job alone where it would hold for all.
+
+    Raises:
+        UserError: one of the parameters is such.
+
+    """
+    for row, _ in given:
+        if row.once:
+            raise UserError(
+                f"`--{row.name}` is said behind one prompt, and cannot hold for all.", title=INVALID
+            )
+
+
 def evaluate(given: Sequence[tuple[Parameter, str]], setting: Setting) -> dict[str, Any]:
     """Values by name, in the order of the text; raises where one is missing or not allowed."""
     values: dict[str, Any] = {}

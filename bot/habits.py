@@ -10,7 +10,7 @@ from typing import TypeVar
 
 from bot.effort import OVERRULED
 from bot.errors import UserError
-from bot.grammar import normalise, split
+from bot.grammar import check_lasting, normalise, split
 from bot.parameters import BY_NAME, Parameter
 from bot.preferences import DASHES, Preferences
 from bot.readers import plain
@@ -109,6 +109,7 @@ def check_suffix(text: str) -> None:
             "A suffix is parameters only, such as `--ar 3:2 --no text`; found "
             f"`{prompt[:60]}`. Without a value, `/prefer suffix` takes the suffix away."
         )
+    check_lasting(given)
 
 
 def naming_the_suffix(understand: Callable[[Preferences], T], preferences: Preferences) -> T:

@@ -170,7 +170,7 @@ async def derive(asked: Asked, start: Start, kind: Kind, wish: Wish, **more: Any
     warnings = await check_words(asked, wish.request.prompt)
     job = new_job(asked, kind, fit(wish.request, start.rules), wish.shown)
     job = replace(job, parent_id=start.parent.id, parent_tile=start.picture.tile, **more)
-    await take_in(asked, job)
+    await receive(asked, await in_mode(asked, job, wish.lane, wish.hidden))
     await tell(asked, warnings)
 
 
@@ -196,8 +196,17 @@ async def take_in(asked: Asked, job: Job) -> None:
         UserError: the painter's queue, or the whole queue, is full, or a quota is used up.
 
     """
+    await receive(asked, await in_mode(asked, job))
+
+
+async def receive(asked: Asked, job: Job) -> None:
+    """Keep a job whose mode is known, acknowledge it, and let it be painted.
+
+    Raises:
+        UserError: as `take_in`.
+
+    """
     desk = asked.client.desk
-    job = await in_mode(asked, job)
     if not await keep(asked, [job]):
         return
     outlook = await desk.runner.room.outlook(job.id)

@@ -289,7 +289,7 @@ def none_of(template: str) -> str:
 
 def all_of(number: int) -> str:
     """Say that so many jobs were taken in."""
-    return f"{number} job{'s are' if number > 1 else ' is'} on the way."
+    return f"{many(number, 'job')} {'is' if number == 1 else 'are'} on the way."
 
 
 def prompts(shown: Sequence[str]) -> str:

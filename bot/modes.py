@@ -7,6 +7,7 @@ from bot.desk import Asked
 from bot.errors import UserError
 from bot.jobs import Job, Lane
 from bot.preferences import Preferences
+from bot.rules import Rules
 
 DONE = {
     Lane.TURBO: "Done! Your jobs now go before everybody else's, wherever a server's admins allow "
@@ -25,16 +26,31 @@ PUBLIC = (
 )
 
 
-async def in_mode(asked: Asked, job: Job) -> Job:
+async def in_mode(
+    asked: Asked, job: Job, lane: Lane | None = None, hidden: bool | None = None
+) -> Job:
     """Return a new job in its lane, and for its painter's eyes only where they want that.
 
-    What comes of a picture that nobody else has seen stays as secret as it was.
+    `lane` and `hidden` are what its prompt says, else its painter's habits hold. What comes of a
+    picture that nobody else has seen stays as secret as it was.
+
+    Raises:
+        UserError: the prompt asks for a lane that is not allowed here.
+
     """
     desk = asked.client.desk
     preferences = await desk.preferences(asked.user.id)
     parent = await desk.store.get(job.parent_id) if job.parent_id is not None else None
-    lane = (await rules_of(asked)).lane(preferences.lane)
-    return replace(job, lane=lane, ephemeral=is_hidden(asked, preferences, parent))
+    rules = await rules_of(asked)
+    if lane is not None:
+        _check_lane(asked, rules, lane)
+    if hidden is not None:
+        preferences = replace(preferences, stealth=hidden)
+    return replace(
+        job,
+        lane=lane or rules.lane(preferences.lane),
+        ephemeral=is_hidden(asked, preferences, parent),
+    )
 
 
 def is_hidden(asked: Asked, preferences: Preferences, parent: Job | None = None) -> bool:
@@ -47,7 +63,7 @@ def is_hidden(asked: Asked, preferences: Preferences, parent: Job | None = None)
 async def not_in_lane(asked: Asked, job: Job) -> str | None:
     """Say that the lane a painter has chosen is not to be had here; None if it is."""
     wanted = (await asked.client.desk.preferences(asked.user.id)).lane
-    if wanted is None or wanted is job.lane:
+    if wanted is None or wanted is job.lane or wanted in (await rules_of(asked)).lanes:
         return None
     return f"-# {wanted.capitalize()} mode is not allowed here, so this job is in {job.lane} mode."
 
@@ -59,17 +75,21 @@ async def switch_lane(asked: Asked, lane: Lane) -> str:
         UserError: that lane is not allowed here.
 
     """
-    rules = await rules_of(asked)
-    if lane not in rules.lanes:
-        others = " or ".join(f"/{other}" for other in Lane if other in rules.lanes)
-        why = (
-            "On a server its admins may allow it."
-            if asked.guild_id is None
-            else "An admin may allow it with `/easel config set lanes:`."
-        )
-        raise UserError(f"The lane `{lane}` is not allowed here; there is {others}. {why}")
+    _check_lane(asked, await rules_of(asked), lane)
     await asked.client.desk.belongings.prefer(asked.user.id, lane=lane)
     return DONE[lane]
+
+
+def _check_lane(asked: Asked, rules: Rules, lane: Lane) -> None:
+    if lane in rules.lanes:
+        return
+    others = " or ".join(f"/{other}" for other in Lane if other in rules.lanes)
+    why = (
+        "On a server its admins may allow it."
+        if asked.guild_id is None
+        else "An admin may allow it with `/easel config set lanes:`."
+    )
+    raise UserError(f"The lane `{lane}` is not allowed here; there is {others}. {why}")
 
 
 async def switch_stealth(asked: Asked, *, on: bool) -> str:

@@ -14,6 +14,7 @@ from bot.drafts import Draft
 from bot.errors import UserError
 from bot.intake import check_asked, new_job
 from bot.jobs import Job, Kind
+from bot.modes import in_mode
 
 
 def draft_of(
@@ -53,7 +54,7 @@ def giving_back(draft: Draft) -> Iterator[None]:
 
 
 async def jobs_of(asked: Asked, draft: Draft) -> tuple[list[Job], list[str]]:
-    """Return the jobs that a draft stands for here and now, and warnings about their words.
+    """Return the jobs that a draft stands for here and now, in their modes, and warnings.
 
     Raises:
         UserError: one of them cannot be painted, or not here.
@@ -82,7 +83,8 @@ async def jobs_of(asked: Asked, draft: Draft) -> tuple[list[Job], list[str]]:
         warnings.update(dict.fromkeys(await check_words(asked, wish.request.prompt)))
         job = new_job(asked, Kind.IMAGINE, fit(wish.request, rules), wish.shown)
         source = draft.picture or next(iter(wish.links), None)
-        jobs.append(replace(job, id=asked.id + number, image_url=source, reply_to=None))
+        job = replace(job, id=asked.id + number, image_url=source, reply_to=None)
+        jobs.append(await in_mode(asked, job, wish.lane, wish.hidden))
     return jobs, list(warnings)
 
 

@@ -34,6 +34,8 @@ async def paint(text: str, out: Path, settings: Settings, *, as_json: bool = Fal
         raise OperatorError(str(error)) from error
     cards = painter.models()
     wish = flags.parse(text, cards)
+    if wish.lane is not None or wish.hidden is not None:
+        raise UserError("Lanes, `--stealth` and `--public` are for Discord; leave them out here.")
     card = next(card for card in cards if card.name == wish.request.model)
     if card.untrained:
         sys.stderr.write(f"{EXPECT_NOISE}\n")

@@ -15,7 +15,8 @@ class Parameter:
 
     A `flag` takes no value; one of several `words` takes all that stand up to the next parameter.
     It `needs` what not every model honours (a name of `ModelCard.honours`). `default` says what
-    holds where nothing is typed; nothing, if it says nothing.
+    holds where nothing is typed; nothing, if it says nothing. What is said `once` is of how one job
+    runs: it is not shown, and nobody's default.
     """
 
     name: str
@@ -30,6 +31,7 @@ class Parameter:
     read: Callable[[str, Setting], Any] = lambda text, _: None if text else True
     write: Callable[[Any], str] = str
     twice: Literal["first", "last", "all"] = "last"
+    once: bool = False
 
     def __str__(self) -> str:
         """As a painter may type it."""
@@ -207,6 +209,7 @@ PARAMETERS: tuple[Parameter, ...] = (
     ),
     Parameter(
         name="repeat",
+        once=True,
         aliases=("r",),
         example="4",
         help="paint the prompt so many times, each with a seed of its own",
@@ -217,6 +220,16 @@ PARAMETERS: tuple[Parameter, ...] = (
             else "left out: here one job is painted at a time"
         ),
         read=lambda text, setting: readers.between(readers.whole(text), 2, setting.limits.max_jobs),
+    ),
+    *(
+        Parameter(name=name, flag=True, help=words, default="as you have chosen", once=True)
+        for name, words in {
+            "turbo": "this job goes before everybody else's, where that is allowed",
+            "fast": "this job runs as usual, whatever you have chosen",
+            "relax": "this job lets others go first",
+            "stealth": "this job is for your eyes only",
+            "public": "this job is for everybody to see",
+        }.items()
     ),
     Parameter(
         name="lora",

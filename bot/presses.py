@@ -40,6 +40,7 @@ from bot.intake import (
     derive,
     is_member,
     known_job,
+    receive,
     rerun_of,
     rewritten,
     start_from,
@@ -47,7 +48,7 @@ from bot.intake import (
     take_in,
 )
 from bot.jobs import UPSCALES, Job, Kind, Posted
-from bot.modes import is_hidden
+from bot.modes import in_mode, is_hidden
 from bot.orders import jobs_of
 from bot.pressed import Face
 from bot.regions import Spot
@@ -284,7 +285,8 @@ async def rerun(asked: Asked, pressed: Press, text: str | None = None) -> None:
         return
     warnings = await check_words(asked, wish.request.prompt)
     job = rerun_of(asked, parent, wish)
-    await take_in(asked, replace(job, request=fit(job.request, rules)))
+    job = replace(job, request=fit(job.request, rules))
+    await receive(asked, await in_mode(asked, job, wish.lane, wish.hidden))
     await tell(asked, warnings)
     _turn(asked, pressed, remixed=text is not None)
 
@@ -296,7 +298,8 @@ async def _imagine(asked: Asked, parent: Job, text: str) -> None:
     if len(jobs) > 1:
         raise flags.one_only(len(jobs))
     reply_to = asked.message.id if asked.message else None
-    await take_in(asked, replace(jobs[0], kind=Kind.REROLL, parent_id=parent.id, reply_to=reply_to))
+    job = replace(jobs[0], kind=Kind.REROLL, parent_id=parent.id, reply_to=reply_to)
+    await receive(asked, replace(job, ephemeral=job.ephemeral or parent.ephemeral))
     await tell(asked, warnings)
 
 
@@ -312,7 +315,7 @@ async def _parent(asked: Asked, rules: Rules, pressed: Press) -> Job:
     desk.card(parent.request.model)
     check_presser(asked, rules, parent)
     rules.check_request(parent.request)
-    files = (parent.request.image, parent.request.mask)
+    files = (parent.request.image, parent.request.mask, parent.request.control)
     if any(file and not desk.data.path(file).is_file() for file in files):
         raise UserError(messages.LOST_SOURCE)
     return parent

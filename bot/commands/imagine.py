@@ -10,7 +10,7 @@ from bot.answers import tell
 from bot.commands import choices
 from bot.desk import Asked, DeskClient
 from bot.drafts import Draft
-from bot.intake import take_in
+from bot.intake import receive
 from bot.orders import draft_of, giving_back, jobs_of
 
 LONGEST_OPTION = 6000
@@ -61,7 +61,7 @@ async def start(asked: Asked, draft: Draft) -> None:
         if len(jobs) > 1:
             await batch.ask(asked, draft, jobs)
             return
-        await take_in(asked, jobs[0])
+        await receive(asked, jobs[0])
     await tell(asked, warnings)
 
 

@@ -356,7 +356,8 @@ def test_any_text_is_painted_or_refused(folders, text, which):
         wishes, refused = (), str(error)
     assert refused.endswith((".", "?")), "no sentence"
     for wish in wishes:
-        assert parse(wish.shown, CARDS, limits, there, seed=wish.request.seed) == wish
+        again = parse(wish.shown, CARDS, limits, there, seed=wish.request.seed)
+        assert again == dataclasses.replace(wish, lane=None, hidden=None)
         wish.shown.encode()
     with_defaults = Limits(defaults=text)
     assert parse("a fox", CARDS, with_defaults).request.prompt == "a fox"
@@ -497,7 +498,8 @@ def test_too_many_or_unpaired(text, says, title):
 def test_where_one_job_is_meant_several_are_refused():
     """A prompt of the command line or of a window is one job."""
     assert "makes 2 jobs, and here is room for one" in refusal("a {red, blue} fox")
-    assert "cannot be a default" in refusal_of_defaults("--repeat 3")
+    assert "cannot hold for all" in refusal_of_defaults("--repeat 3")
+    assert "cannot hold for all" in refusal_of_defaults("--relax")
 
 
 def refusal_of_defaults(text):
@@ -629,3 +631,12 @@ def test_a_link_is_the_picture_to_start_from():
 def test_a_model_is_named_as_in_midjourney(alias):
     """`--v` and `--niji` choose a model, too."""
     assert parse(f"a fox {alias} sdxl-turbo", CARDS).request.model == "sdxl-turbo"
+
+
+def test_how_one_job_runs_is_not_shown():
+    """`--relax`, `--stealth` and the like are for this job, and no part of the prompt over it."""
+    wish = parse("a fox --relax --stealth --steps 5", CARDS)
+    assert (wish.lane, wish.hidden, wish.shown) == ("relax", True, "a fox --steps 5")
+    assert parse("a fox --public", CARDS).hidden is False
+    plain = parse("a fox", CARDS)
+    assert (plain.lane, plain.hidden) == (None, None)

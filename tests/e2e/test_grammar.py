@@ -279,3 +279,15 @@ async def test_options_of_imagine_say_what_parameters_say(painter):
     """`model:` and `sampler:` stand in the prompt as if they had been typed."""
     await painter.slash("imagine", prompt="an optional fox", model="tiny", sampler="Euler A")
     await painter.wait_for(grid_of("**an optional fox --model tiny --sampler euler a**"), 60)
+
+
+async def test_one_job_may_run_in_another_mode(shared, painter):
+    """`--relax` and `--stealth` hold for one job; a lane that is not allowed is refused."""
+    await painter.slash("imagine", prompt="a slow fox --relax --steps 2")
+    grid = await painter.wait_for(grid_of("**a slow fox --steps 2**"), 60)
+    assert "--relax" not in grid["content"]
+    await shared.bot.until("lane=relax")
+    await painter.slash("imagine", prompt="a secret fox --stealth --steps 2")
+    await painter.wait_for(says("a secret fox", painter.id))
+    await painter.slash("imagine", prompt="a hasty fox --turbo")
+    assert "The lane `turbo` is not allowed here" in (await painter.messages())[-1]["content"]
