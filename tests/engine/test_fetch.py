@@ -109,6 +109,8 @@ async def test_a_download_tells_how_far_it_is(hub, make_engine, paint_all, ask, 
     assert again.absent == frozenset()
     assert isinstance((await paint_all(again, 1, ask()))[-1], Painted)
     assert said == ["loading tiny"]
+    card = again.models()[0]
+    assert (card.family, card.width, card.default_steps) == ("sd1", 64, 4)
 
 
 async def test_other_models_are_fetched_beside_the_painting(
