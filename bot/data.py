@@ -34,6 +34,11 @@ class DataFolder:
         """The SQLite file."""
         return self.root / "easel.sqlite3"
 
+    def make(self) -> None:
+        """Make the folder where there is none; only its owner may look inside."""
+        self.root.parent.mkdir(parents=True, exist_ok=True)
+        self.root.mkdir(mode=0o700, exist_ok=True)
+
     @contextlib.contextmanager
     def lock(self) -> Iterator[None]:
         """Hold the folder for this process; OperatorError with code 75 if another holds it.
@@ -42,7 +47,7 @@ class DataFolder:
         """
         path = self.root / "lock"
         try:
-            self.root.mkdir(parents=True, exist_ok=True)
+            self.make()
             descriptor = os.open(path, os.O_RDWR | os.O_CREAT, 0o600)
         except OSError as error:
             raise OperatorError(

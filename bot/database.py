@@ -1,6 +1,7 @@
 """The SQLite file itself: opened, checked, brought up to date, backed up and put back.
 
-One connection in one thread of one process; what is written survives a power cut.
+One connection in one thread of one process; what is written survives a power cut. Only a backup
+reads beside it, so that nobody waits for a large one.
 """
 
 import asyncio
@@ -9,7 +10,7 @@ import logging
 import os
 import sqlite3
 import time
-from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
+from collections.abc import AsyncIterator, Iterable, Iterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from importlib import resources
 from pathlib import Path
@@ -85,12 +86,11 @@ class Database:
             OperatorError: the file is there already, or cannot be written.
 
         """
+        rows = await self._connection.execute_fetchall("PRAGMA database_list")
+        source = next(Path(row["file"]) for row in rows)
         unfinished = _new_file(path)
         try:
-            with contextlib.closing(sqlite3.connect(unfinished, check_same_thread=False)) as copy:
-                async with self._turn:
-                    await self._connection.backup(copy)
-                await asyncio.to_thread(_forget_tokens, copy)
+            await asyncio.to_thread(_copy_out, source, unfinished)
             await asyncio.to_thread(_publish, unfinished, path)
         except (OSError, sqlite3.Error) as error:
             raise OperatorError(
@@ -132,14 +132,27 @@ def put_back(backup: Path, path: Path) -> Path | None:
     return kept
 
 
-def _copy(source: Path, target: Path) -> None:
+@contextlib.contextmanager
+def _both(source: Path, target: Path) -> Iterator[tuple[sqlite3.Connection, sqlite3.Connection]]:
+    """Open what is copied for reading only, and what it is copied to."""
     address = f"{source.resolve().as_uri()}?mode=ro"
     with (
         contextlib.closing(sqlite3.connect(address, uri=True)) as old,
         contextlib.closing(sqlite3.connect(target)) as new,
     ):
+        yield old, new
+
+
+def _copy(source: Path, target: Path) -> None:
+    with _both(source, target) as (old, new):
         _check(old, source)
         old.backup(new)
+
+
+def _copy_out(source: Path, target: Path) -> None:
+    with _both(source, target) as (old, new):
+        old.backup(new)
+        _forget_tokens(new)
 
 
 def _set_aside(path: Path) -> Path | None:

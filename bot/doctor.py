@@ -114,7 +114,7 @@ def _folder(settings: Settings) -> Finding:
     folder = DataFolder(settings.data)
     probe = folder.root / ".doctor"
     try:
-        folder.root.mkdir(parents=True, exist_ok=True)
+        folder.make()
         probe.write_bytes(b"")
         probe.unlink()
     except OSError as error:

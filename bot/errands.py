@@ -6,9 +6,10 @@ from dataclasses import dataclass
 
 import discord
 
-from bot import letters
+from bot import audit, letters
 from bot.desk import DeskClient
 from bot.jobs import FINAL, Job, Posted
+from bot.ledger import Deed
 
 log = logging.getLogger(__name__)
 
@@ -63,6 +64,8 @@ async def take_away(client: DeskClient, spot: Spot, job: Job, posted: Posted | N
     if posted is None and job.state not in FINAL:
         stopped = await client.desk.runner.cancel(job.id)
         log.info("job=%d cancel asked by user=%d: %s", job.id, spot.user_id, stopped)
+        if stopped:
+            await _note(client, spot, "cancel", job.user_id)
         return stopped
     channel = client.get_partial_messageable(spot.channel_id, guild_id=spot.guild_id)
     try:
@@ -71,7 +74,20 @@ async def take_away(client: DeskClient, spot: Spot, job: Job, posted: Posted | N
         log.info("job=%d message=%d was gone already", job.id, spot.message_id)
     await client.desk.store.forget_message(spot.message_id)
     log.info("job=%d message=%d deleted by user=%d", job.id, spot.message_id, spot.user_id)
+    await _note(client, spot, "delete", owner_of(job, posted))
     return False
+
+
+async def _note(client: DeskClient, spot: Spot, action: str, owner_id: int) -> None:
+    """Note in the audit log what a moderator did with somebody else's message."""
+    if spot.guild_id is not None and spot.user_id != owner_id:
+        deed = Deed(
+            guild_id=spot.guild_id,
+            by_id=spot.user_id,
+            action=action,
+            target=f"message {spot.message_id} of user {owner_id}",
+        )
+        await audit.record(client, deed)
 
 
 async def send_letter(client: DeskClient, spot: Spot, job: Job, posted: Posted) -> bool:

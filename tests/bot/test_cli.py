@@ -160,6 +160,7 @@ def test_a_running_bot_keeps_its_database(easel, tmp_path):
     from bot.data import DataFolder
 
     with DataFolder(tmp_path / "data").lock():
-        run = easel("admin", "ban", "80351110224678912")
-    assert run.returncode == 75
-    assert "does not answer" in run.stderr
+        runs = [easel("admin", "ban", "80351110224678912"), easel("drain")]
+    for run in runs:
+        assert run.returncode == 75
+        assert "does not answer" in run.stderr

@@ -2,6 +2,7 @@
 
 import os
 import signal
+import stat
 import subprocess
 import sys
 from pathlib import Path
@@ -24,6 +25,14 @@ def test_a_second_bot_is_kept_out(tmp_path):
         assert caught.value.code == 75
     with other.lock():
         pass
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="modes are POSIX's")
+def test_only_its_owner_looks_inside(tmp_path):
+    """A new data folder, with what people wrote inside, is closed to others on the machine."""
+    data = DataFolder(tmp_path / "new" / "data")
+    with data.lock():
+        assert stat.S_IMODE(data.root.stat().st_mode) == 0o700
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="needs SIGKILL")

@@ -493,3 +493,12 @@ async def test_adopting_changes_nothing_that_is_known(store):
     assert (await store.get(1)).shown == "a fox --seed 7"
     assert await store.pictures(1) == (picture(0), picture(1))
     assert (await Ledger(store).spent(20, None, 0)).pictures == REQUEST.pictures
+
+
+async def test_nobody_waits_for_a_backup(store, tmp_path):
+    """A backup is written while the database's own connection is busy with something else."""
+    await store.accept(new_job())
+    async with store._turn, asyncio.timeout(20):
+        await store.back_up(tmp_path / "copy.sqlite3")
+    async with Store.open(tmp_path / "copy.sqlite3") as copy:
+        assert len(await copy.unfinished()) == 1

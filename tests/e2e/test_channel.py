@@ -329,6 +329,8 @@ async def test_a_moderator_may_stop_and_delete(shared, painter):
     grid = await painter.paint("a rude fox --seed 31")
     await moderator.react(grid, "❌")
     await painter.gone(grid)
+    for action in ("cancel", "delete"):
+        await shared.bot.until(f"user={moderator.id} {action}")
 
 
 async def test_envelope_sends_the_pictures(shared, painter):
