@@ -5,13 +5,16 @@ import { avatar } from "./people.js";
 import { channelName, isDirect, state } from "./state.js";
 import { currentLanguage, say } from "./words.js";
 
-/** What the embedded model paints well, and what that means in Chinese. */
-const PROMPTS = [
-  ["a red apple on a beach", "沙滩上的红苹果"],
-  ["a fox in the snow", "雪地里的狐狸"],
-  ["a blue castle under a starry night sky", "星空下的蓝色城堡"],
-  ["a cat in a meadow", "草地上的猫"],
-];
+/** What the embedded model paints well, in the languages in which it can be told. */
+const PROMPTS = {
+  en: [
+    "a red apple on a beach",
+    "a fox in the snow",
+    "a blue castle under a starry night sky",
+    "a cat in a meadow",
+  ],
+  zh: ["沙滩上的红苹果", "雪地里的狐狸", "星空下的蓝色城堡", "草地上的猫"],
+};
 
 /** @param {(prompt: string) => void} onRun fills the message box and runs it */
 export function drawWelcome(onRun) {
@@ -26,23 +29,17 @@ export function drawWelcome(onRun) {
       el("p", { text: say("welcome_dm", { name }) }),
     );
   }
-  const chinese = currentLanguage() === "zh";
-  const prompts = PROMPTS.map(([prompt, meaning]) =>
+  const prompts = PROMPTS[currentLanguage()].map((prompt) =>
     el(
       "button",
       {
         type: "button",
         class: "prompt",
-        "aria-label": chinese ? `${meaning} /imagine ${prompt}` : `/imagine ${prompt}`,
+        "aria-label": `/imagine ${prompt}`,
         on: { click: () => onRun(prompt) },
       },
       el("span", { class: "command", text: "/imagine" }),
-      el(
-        "span",
-        { class: "grow" },
-        chinese && el("span", { class: "meaning", text: meaning }),
-        el("span", { lang: "en", text: prompt }),
-      ),
+      el("span", { class: "grow", text: prompt }),
       icon("right"),
     ),
   );
@@ -53,7 +50,6 @@ export function drawWelcome(onRun) {
     el("h2", { id: "welcome-title", text: say("welcome", { name: channel.name }) }),
     el("p", { text: say("welcome_text") }),
     el("div", { class: "prompts" }, ...prompts),
-    chinese && el("p", { class: "small-text", text: say("prompts_english") }),
     el("p", { class: "small-text", text: say("welcome_hint") }),
   );
 }

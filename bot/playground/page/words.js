@@ -223,7 +223,6 @@ const WORDS = {
     adult: "{name} 有年龄限制",
     adult_text: "进入前，你必须达到所在地法律规定的年龄。",
     adult_enter: "我已达到年龄",
-    prompts_english: "自带的小模型目前只懂英文，所以发送的是英文提示词。",
   },
 };
 
