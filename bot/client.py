@@ -15,6 +15,7 @@ from bot.admin import desk as admin
 from bot.admin import reports, setup
 from bot.answers import answering, explain, refuse
 from bot.commands import (
+    blend,
     cancel,
     delete_my_data,
     export_my_data,
@@ -45,6 +46,7 @@ INTENTS = discord.Intents(guilds=True, guild_reactions=True, dm_reactions=True)
 NOBODY = discord.AllowedMentions.none()
 COMMANDS = (
     imagine,
+    blend,
     info,
     cancel,
     help_command,

@@ -315,7 +315,8 @@ async def _parent(asked: Asked, rules: Rules, pressed: Press) -> Job:
     desk.card(parent.request.model)
     check_presser(asked, rules, parent)
     rules.check_request(parent.request)
-    files = (parent.request.image, parent.request.mask, parent.request.control)
+    old = parent.request
+    files = (old.image, old.mask, old.control, *old.images)
     if any(file and not desk.data.path(file).is_file() for file in files):
         raise UserError(messages.LOST_SOURCE)
     return parent

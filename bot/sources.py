@@ -39,6 +39,12 @@ class Sources:
         if request.mask is not None and "://" in request.mask:
             file = await self._fetch(job, request.mask, "mask", masks.open_mask)
             request = dataclasses.replace(request, mask=file)
+        if any("://" in one for one in request.images):
+            files = [
+                await self._fetch(job, one, f"image{number}") if "://" in one else one
+                for number, one in enumerate(request.images, 1)
+            ]
+            request = dataclasses.replace(request, images=tuple(files))
         if request != job.request:
             await self._store.set_request(job.id, request)
         return dataclasses.replace(
@@ -46,6 +52,7 @@ class Sources:
             image=self._path(request.image),
             control=self._path(request.control),
             mask=self._path(request.mask),
+            images=tuple(str(self._data.path(one)) for one in request.images),
         )
 
     def _path(self, file: str | None) -> str | None:
