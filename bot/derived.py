@@ -32,9 +32,11 @@ LEAST_NEW = 0.1
 """A wider view shows at least this share of itself anew."""
 ZOOMS = (1.0, 2.0)
 GRID = 4
+NO_HD = "`--hd` does not go with a part of a picture: leave it out, and upscale what you like."
 
 _SEED = re.compile(r"\s*--seed\s+\S+", re.IGNORECASE)
-_STRENGTH = re.compile(r"\s*--strength\s+\S+", re.IGNORECASE)
+_STRENGTH = re.compile(r"\s*--(?:strength|iw)\s+\S+", re.IGNORECASE)
+_NOT_HANDED_ON = re.compile(rf"{_STRENGTH.pattern}|\s*--(?:chaos|c)\s+\S+|\s*--hd\b", re.IGNORECASE)
 _RATIO = re.compile(r"\s*--(?:ar|aspect)\s+\S+", re.IGNORECASE)
 _ZOOM = re.compile(r"\s*--zoom\b\s*(\S*)", re.IGNORECASE)
 
@@ -90,8 +92,8 @@ class Start:
             "mask": None,
             "margins": None,
             "images": (),
-            "hd": False,
-            "chaos": 0,
+            "hd": old.hd and self.is_new,
+            "chaos": old.chaos if self.is_new else 0,
             "pictures": GRID if self.parent.kind in UPSCALES else old.pictures,
             "seed": seed,
             "width": size[0],
@@ -99,6 +101,8 @@ class Start:
         }
         if changes.get("margins") or size != (old.width, old.height):
             fields |= {"control": None, "control_kind": "", "tile": False}
+        if fields["hd"] and (changes.get("mask") or changes.get("margins")):
+            raise UserError(NO_HD)
         try:
             request = replace(old, **(fields | changes))  # type: ignore[arg-type]
         except ValueError as error:
@@ -218,8 +222,8 @@ def without_seed(shown: str) -> str:
 
 
 def inherited(shown: str) -> str:
-    """Return the prompt without seed, strength and picture: what comes of it has others."""
-    words, _ = take_links(_STRENGTH.sub("", without_seed(shown)))
+    """Return the prompt without what is not handed on: seed, picture, strength, chaos and hd."""
+    words, _ = take_links(_NOT_HANDED_ON.sub("", without_seed(shown)))
     return words
 
 

@@ -185,6 +185,7 @@ def posted(job: Job, message_id: int, channel_id: int | None = None) -> Posted:
         channel_id=channel_id if channel_id is not None else job.channel_id,
         guild_id=None if elsewhere else job.guild_id,
         job_id=job.id,
+        tile=0 if job.kind in UPSCALES else None,
         user_id=job.user_id,
     )
 

@@ -60,7 +60,7 @@ PLACEHOLDER = "This will influence how your image is generated. Have fun with it
 SHAPE_KEPT = (
     "The shape comes from the picture that this was painted around or in: leave `--ar` as it was."
 )
-FROM_PICTURE = ("image", "strength", "mask", "margins", "pictures")
+FROM_PICTURE = ("image", "images", "strength", "mask", "margins", "pictures")
 """What of a job that started from a picture stays when its prompt is written anew."""
 WINDOW = re.compile(
     r"w:(?P<op>[a-z]+):(?P<job>[0-9]{1,20}):(?P<index>[0-3])"
@@ -271,7 +271,7 @@ async def rerun(asked: Asked, pressed: Press, text: str | None = None) -> None:
     old, shown = parent.request, without_seed(parent.shown)
     if text is None or text.strip() == shown:
         wish = Wish(flags.reroll(old), shown)
-    elif old.image is not None:
+    elif old.starts:
         wish = rewritten(asked, rules, parent, text, (old.width, old.height))
         kept = {name: getattr(old, name) for name in FROM_PICTURE}
         if old.mask or old.margins or parent.kind in UPSCALES:

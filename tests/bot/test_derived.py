@@ -1,5 +1,6 @@
 """What comes of a picture is asked of the engine as in Midjourney, and never beyond the model."""
 
+import dataclasses
 from dataclasses import replace
 
 import pytest
@@ -188,6 +189,33 @@ def test_custom_zoom_names_its_range(value):
     """Any other factor is a sentence."""
     with pytest.raises(UserError, match="number from 1 to 2"):
         derived.take_zoom(f"a fox --zoom {value}")
+
+
+def test_what_is_not_handed_on_is_not_shown():
+    """Seed, strength, chaos and hd stand over no picture that was made without them."""
+    shown = "a fox --chaos 30 --hd --ar 3:2 --seed 7 --iw 2"
+    assert start(160, 104, shown=shown).wish.shown == "a fox --ar 3:2"
+
+
+def test_what_is_written_anew_counts():
+    """Whoever writes `--chaos` or `--hd` into a remix gets it, or hears that it does not go."""
+    one = start(256, 256)
+    request = dataclasses.replace(one.wish.request, hd=True, chaos=30)
+    card = dataclasses.replace(CARD, max_side=512, honours=CARD.honours | {"hd", "chaos"})
+    asked = dataclasses.replace(one, wish=Wish(request, "a fox"), card=card, is_new=True)
+    painted = OPERATIONS["strong"].make(asked).request
+    assert (painted.hd, painted.chaos) == (True, 30)
+    with pytest.raises(UserError, match="does not go with a part"):
+        OPERATIONS["left"].make(asked)
+
+
+def test_a_picture_of_a_blend_starts_alone():
+    """What comes of a blended picture starts from that picture, and not from what was blended."""
+    one = start()
+    request = dataclasses.replace(one.wish.request, images=("a.png", "b.png"), strength=0.8)
+    wish = OPERATIONS["subtle"].make(dataclasses.replace(one, wish=Wish(request, "a fox")))
+    assert wish.request.images == ()
+    assert wish.request.image == "pictures/1/2.png"
 
 
 def test_nothing_to_add_is_said():
