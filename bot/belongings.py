@@ -20,6 +20,8 @@ REMEMBERED = 10_000
 
 _PICTURED = """FROM jobs WHERE user_id = :user_id
     AND EXISTS (SELECT 1 FROM pictures WHERE job_id = jobs.id)"""
+_FAVOURITE = """ AND EXISTS (SELECT 1 FROM favourites
+    WHERE job_id = jobs.id AND favourites.user_id = :user_id)"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,13 +100,19 @@ class Belongings:
                 )
         self.forget(user_id)
 
-    async def history(self, user_id: int, search: str, *, first: int, most: int) -> Page:
-        """Return a painter's pictured jobs whose prompt has every word of a search in it."""
+    async def history(
+        self, user_id: int, search: str, *, first: int, most: int, favourites: bool = False
+    ) -> Page:
+        """Return a painter's pictured jobs whose prompt has every word of a search in it.
+
+        With `favourites` only those of which they keep a picture, or all, among theirs.
+        """
         words = {
             f"word{n}": f"%{_literally(word)}%"
             for n, word in enumerate(search.split()[:MOST_WORDS])
         }
         which = _PICTURED + "".join(f" AND shown LIKE :{name} ESCAPE '!'" for name in words)
+        which += _FAVOURITE if favourites else ""
         values = {"user_id": user_id, "first": first, "most": most, **words}
         jobs = await self._store._read(
             f"SELECT id, shown {which} ORDER BY id DESC LIMIT :most OFFSET :first",

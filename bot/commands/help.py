@@ -20,8 +20,10 @@ HOW = (
 )
 UNDER = (
     "### Under the pictures\n"
-    "**U1–U4** take a picture out, **V1–V4** paint variations of it, 🔄 paints again.\n"
-    "React with ❌ to stop or delete what is yours, ✉️ to get it by direct message, ⚠️ to report it."
+    "**U1–U4** take a picture out, **V1–V4** paint variations of it, 🔄 paints again. A picture "
+    "that is taken out can be upscaled, varied whole or in part, zoomed out and widened.\n"
+    "React with ❌ to stop or delete what is yours, ✉️ to get it by direct message, ⭐ or ❤️ to "
+    "keep it (`/history favourites:` finds it), 1️⃣–4️⃣ and 🔁 as U and 🔄 do, ⚠️ to report it."
 )
 COMMANDS = "### Commands"
 WINDOWS = "### Apps, in a message's menu"

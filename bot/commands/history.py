@@ -4,6 +4,7 @@ A button carries the page that it leads to and the search, so that it works afte
 """
 
 import re
+from dataclasses import dataclass
 from typing import Any
 
 import discord
@@ -15,42 +16,57 @@ from bot.desk import Asked, DeskClient
 from bot.jobs import Job, Posted, asked_at
 from bot.thumbnails import thumbnail
 
-PRESSED = re.compile(r"history:(?P<page>[0-9]{1,6}):(?P<search>.{0,60})")
+PRESSED = re.compile(r"history:(?P<page>[0-9]{1,6})(?P<favourites>f?):(?P<search>.{0,60})")
 LONGEST_SEARCH = 60
 ON_A_PAGE = 5
 SHOWN = 200
 """Characters of a prompt on a page."""
 NOTHING = "You have no pictures here yet: `/imagine` paints some."
 NOT_FOUND = "None of your pictures has **{search}** in its prompt."
+NO_FAVOURITES = "You keep none of them among your favourites: react with ⭐ to one, or press ❤️."
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """What somebody looks for in their history."""
+
+    search: str
+    favourites: bool
 
 
 @app_commands.command(name="history", description="Your own pictures, newest first")
-@app_commands.describe(search="Words of the prompt that you look for")
+@app_commands.describe(
+    search="Words of the prompt that you look for",
+    favourites="Only those that you keep among your favourites (⭐ or ❤️)",
+)
 async def history(
     interaction: discord.Interaction[Any],
     search: app_commands.Range[str, 1, LONGEST_SEARCH] | None = None,
+    favourites: bool = False,
 ) -> None:
     """Show the first page."""
     asked: Asked = interaction
     await asked.response.defer(ephemeral=True, thinking=True)
-    await _show(asked, 0, messages.clean(search or ""))
+    await _show(asked, 0, Wanted(messages.clean(search or ""), favourites))
 
 
 async def turn(asked: Asked, pressed: re.Match[str]) -> None:
     """Show another page instead."""
     await asked.response.defer()
-    await _show(asked, int(pressed["page"]), pressed["search"])
+    await _show(asked, int(pressed["page"]), Wanted(pressed["search"], bool(pressed["favourites"])))
 
 
-async def _show(asked: Asked, number: int, search: str) -> None:
+async def _show(asked: Asked, number: int, wanted: Wanted) -> None:
     desk = asked.client.desk
     first = number * ON_A_PAGE
-    page = await desk.belongings.history(asked.user.id, search, first=first, most=ON_A_PAGE)
+    page = await desk.belongings.history(
+        asked.user.id, wanted.search, first=first, most=ON_A_PAGE, favourites=wanted.favourites
+    )
     if not page.jobs and page.total:  # what was there is gone meanwhile
-        await _show(asked, (page.total - 1) // ON_A_PAGE, search)
+        await _show(asked, (page.total - 1) // ON_A_PAGE, wanted)
         return
     view, files = discord.ui.LayoutView(timeout=None), []
-    view.add_item(discord.ui.TextDisplay(_head(page, number, search)))
+    view.add_item(discord.ui.TextDisplay(_head(page, number, wanted)))
     for job_id, _ in page.jobs:
         if (job := await desk.store.get(job_id)) is None:
             continue
@@ -63,17 +79,20 @@ async def _show(asked: Asked, number: int, search: str) -> None:
         picture: discord.ui.Thumbnail[Any] = discord.ui.Thumbnail(small, spoiler=small.spoiler)
         view.add_item(discord.ui.Section(text, accessory=picture))
     if page.total > ON_A_PAGE:
-        view.add_item(_turning(number, page.total, search))
+        view.add_item(_turning(number, page.total, wanted))
     view.stop()  # what is pressed is read from its custom_id, so discord.py need keep nothing
     await asked.edit_original_response(view=view, attachments=files)
 
 
-def _head(page: Page, number: int, search: str) -> str:
-    looked_for = messages.escape(search)
+def _head(page: Page, number: int, wanted: Wanted) -> str:
+    looked_for = messages.escape(wanted.search)
+    if not page.total and wanted.favourites:
+        return NO_FAVOURITES
     if not page.total:
-        return NOT_FOUND.format(search=looked_for) if search else NOTHING
+        return NOT_FOUND.format(search=looked_for) if looked_for else NOTHING
     head = f"## Your pictures\n{page.total} job{'' if page.total == 1 else 's'}"
-    head += f" with **{looked_for}** in the prompt" if search else ""
+    head += " among your favourites" if wanted.favourites else ""
+    head += f" with **{looked_for}** in the prompt" if looked_for else ""
     pages = -(-page.total // ON_A_PAGE)
     return head + (f", page {number + 1} of {pages}" if pages > 1 else "")
 
@@ -90,7 +109,7 @@ def _about(job: Job, posted: Posted | None) -> str:
     return f"**{prompt}**\n-# {when} · seed {job.request.seed} · {where}"
 
 
-def _turning(number: int, total: int, search: str) -> discord.ui.ActionRow[Any]:
+def _turning(number: int, total: int, wanted: Wanted) -> discord.ui.ActionRow[Any]:
     """Return the buttons to the pages around this one."""
     last = (total - 1) // ON_A_PAGE
     row: discord.ui.ActionRow[Any] = discord.ui.ActionRow()
@@ -99,7 +118,7 @@ def _turning(number: int, total: int, search: str) -> discord.ui.ActionRow[Any]:
             discord.ui.Button(
                 label=label,
                 emoji=emoji,
-                custom_id=f"history:{page}:{search}",
+                custom_id=f"history:{page}{'f' * wanted.favourites}:{wanted.search}",
                 disabled=not 0 <= page <= last,
             )
         )

@@ -84,11 +84,17 @@ async def test_a_person_is_deleted_and_nobody_else(store):
     await ledger.note(
         Deed(guild_id=SERVER, by_id=ANN, action="prompt refused", target="x", after="a bad fox")
     )
-    await ledger.add_report(
-        Report(
-            message_id=1012, channel_id=10, guild_id=SERVER, job_id=12, user_id=BEN, reporter_id=ANN
+    for job_id, user_id, reporter_id in ((12, BEN, ANN), (11, ANN, BEN)):
+        await ledger.add_report(
+            Report(
+                message_id=job_id + 1000,
+                channel_id=10,
+                guild_id=SERVER,
+                job_id=job_id,
+                user_id=user_id,
+                reporter_id=reporter_id,
+            )
         )
-    )
     await ledger.warn(SERVER, ANN, "mind your words", ADMIN, told=True)
     assert await estate.posted(store, ANN) == [(10, 1011), (10, 77)]
 
@@ -100,7 +106,8 @@ async def test_a_person_is_deleted_and_nobody_else(store):
     assert {row["user_id"] for row in await rows(store, "preferences")} == {BEN}
     assert {row["user_id"] for row in await rows(store, "spent")} == {ANN, BEN}
     assert [row["text"] for row in await rows(store, "warnings")] == ["mind your words"]
-    assert [row["reporter_id"] for row in await rows(store, "reports")] == [0]
+    reports = [(row["job_id"], row["reporter_id"]) for row in await rows(store, "reports")]
+    assert reports == [(12, 0)]
     (deed,) = await ledger.audit(SERVER)
     assert (deed.action, deed.after) == ("prompt refused", None)
     await store.add_message(message(11, ANN))  # on its way when the job was deleted

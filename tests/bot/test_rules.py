@@ -5,6 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bot.errors import UserError
+from bot.jobs import Lane
 from bot.rules import Operator, Rules, key, split_key
 from bot.values import BUTTONS, BY_NAME, NSFW, VALUES, Layer, Quota
 from engine import Request
@@ -46,6 +47,23 @@ def test_the_closest_layer_decides(stored, steps, layer, where):
     read = rules(stored)
     assert read.steps == steps
     assert (read.decided["steps"].layer, read.decided["steps"].where) == (layer, where)
+
+
+@pytest.mark.parametrize(
+    ("allowed", "wanted", "lane"),
+    [
+        ({}, None, "fast"),
+        ({}, "relax", "relax"),
+        ({}, "turbo", "fast"),
+        ({"lanes": "relax"}, None, "relax"),
+        ({"lanes": "relax"}, "turbo", "relax"),
+        ({"lanes": "relax", AT_ROLE + "lanes": "turbo fast"}, "turbo", "turbo"),
+        ({"lanes": "warp"}, "turbo", "fast"),
+    ],
+)
+def test_a_job_runs_in_a_lane_that_is_allowed(allowed, wanted, lane):
+    """The wanted lane if it is allowed, else the usual one, else whatever is allowed."""
+    assert rules(allowed).lane(wanted and Lane(wanted)) == lane
 
 
 def test_nobody_exceeds_the_operator():

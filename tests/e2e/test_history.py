@@ -1,5 +1,6 @@
 """What painters find again of their own work: in a server, in a DM, after a restart."""
 
+import asyncio
 import io
 import json
 import zipfile
@@ -92,6 +93,18 @@ async def test_searching_by_prompt(member):
     paged = await history_of(member, search="number")
     assert "6 jobs with **number** in the prompt, page 1 of 2" in texts(paged)
     assert "fox number 0" in texts(await page_after(member, paged, "Older"))
+
+
+async def test_only_the_favourites(member):
+    """/history favourites: shows what one keeps with ⭐, and says how where there is nothing."""
+    assert "react with ⭐" in texts(await history_of(member, favourites=True))
+    grid = await member.wait_for(lambda m: "fox number 2" in m["content"])
+    await member.react(grid, "⭐")
+    async with asyncio.timeout(20):
+        while "fox number 2" not in (found := texts(await history_of(member, favourites=True))):
+            await asyncio.sleep(0.2)
+    assert "1 job among your favourites" in found
+    assert "fox number 3" not in found
 
 
 async def test_a_deleted_message_is_no_dead_link(member):
