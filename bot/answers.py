@@ -4,7 +4,7 @@ import asyncio
 import contextlib
 import io
 import logging
-from collections.abc import AsyncIterator, Coroutine, Sequence
+from collections.abc import AsyncIterator, Coroutine, Iterable, Sequence
 from typing import Any
 
 import discord
@@ -43,6 +43,14 @@ async def tell(interaction: discord.Interaction[Any], sentences: Sequence[str]) 
     """Say sentences, if there are any, to the person who was answered already."""
     if sentences:
         await refuse(interaction, "\n".join(sentences))
+
+
+async def answer_lines(interaction: discord.Interaction[Any], lines: Iterable[str]) -> None:
+    """Answer who asked alone, in as many messages as the lines take."""
+    first, *more = messages.pages(lines)
+    await interaction.response.send_message(first, ephemeral=True)
+    for page in more:
+        await interaction.followup.send(page, ephemeral=True)
 
 
 async def explain(interaction: discord.Interaction[Any], error: BaseException) -> None:

@@ -181,19 +181,9 @@ def _wish(
             title="Invalid prompt",
         )
     effort.check_rivals(values)
-    defaults = _defaults(setting)
-    given.check(values, {**defaults, **values}, links)
-    request: Request | None = None
-    for more in (defaults, {}):
-        known = effort.settle(more, values, setting)
-        try:
-            request = _request(words, known, setting, given, seed=seed, image=bool(links))
-            break
-        except (ValueError, PaintError) as error:
-            if not defaults or not more:
-                raise UserError(sentence(str(error)), title="Invalid prompt") from error
-            log.debug("the default parameters are passed over: %s", error)
-    if request is None or not request.prompt:
+    given.check(values, {**_defaults(setting), **values}, links)
+    request = _complete(words, values, setting, given, seed=seed, image=bool(links))
+    if not request.prompt:
         raise nothing()
     if request.negative_prompt and request.guidance_scale <= 1 and "no" in values:
         raise UserError(
@@ -294,6 +284,26 @@ def _defaults(setting: Setting) -> dict[str, Any]:
         except UserError as error:
             log.debug("a default parameter is passed over: %s", error)
     return values
+
+
+def _complete(
+    prompt: str, values: dict[str, Any], setting: Setting, given: Given, **more: Any
+) -> Request:
+    """Return the request with the server's defaults, or without them where they do not fit.
+
+    Raises:
+        UserError: what was typed cannot be painted, whatever the defaults are.
+
+    """
+    try:
+        known = effort.settle(_defaults(setting), values, setting)
+        return _request(prompt, known, setting, given, **more)
+    except (ValueError, PaintError) as error:
+        log.debug("the default parameters are passed over: %s", error)
+    try:
+        return _request(prompt, effort.settle({}, values, setting), setting, given, **more)
+    except (ValueError, PaintError) as error:
+        raise UserError(sentence(str(error)), title="Invalid prompt") from error
 
 
 def _request(

@@ -6,6 +6,7 @@ import discord
 from discord import app_commands
 
 from bot import messages
+from bot.answers import answer_lines
 from bot.commands import choices
 from bot.desk import Asked, DeskClient
 
@@ -30,10 +31,7 @@ async def loras(interaction: discord.Interaction[Any], lora: str = "") -> None:
         lines = [
             f"There is no LoRA with `{messages.clean(lora)[:60]}` in its name; `/loras` lists all."
         ]
-    first, *more = messages.pages(lines)
-    await asked.response.send_message(first, ephemeral=True)
-    for page in more:
-        await asked.followup.send(page, ephemeral=True)
+    await answer_lines(asked, lines)
 
 
 def add_to(tree: app_commands.CommandTree[DeskClient]) -> None:

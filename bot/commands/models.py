@@ -7,6 +7,7 @@ from discord import app_commands
 
 from bot import messages
 from bot.admission import rules_of
+from bot.answers import answer_lines
 from bot.commands import choices
 from bot.desk import Asked, DeskClient
 from bot.parameters import honoured
@@ -28,10 +29,7 @@ async def models(interaction: discord.Interaction[Any], model: str | None = None
         lines = [
             f"There is no model `{messages.clean(str(model))[:60]}` here; `/models` lists all."
         ]
-    first, *more = messages.pages(lines)
-    await asked.response.send_message(first, ephemeral=True)
-    for page in more:
-        await asked.followup.send(page, ephemeral=True)
+    await answer_lines(asked, lines)
 
 
 def line(card: ModelCard) -> str:
