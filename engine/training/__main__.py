@@ -247,7 +247,7 @@ def vocabulary(
     out: Annotated[Path, typer.Option("--out", help="the file to write")] = Path(
         "engine/embedded/words.json"
     ),
-    chinese: Annotated[bool, typer.Option(help="whether the text encoder was taught it")] = True,
+    chinese: Annotated[bool, typer.Option(help="whether the model itself reads Chinese")] = False,
 ) -> None:
     """Write the words the model knows, and what is near them."""
     from engine.training.words import write_words
