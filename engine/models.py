@@ -160,7 +160,7 @@ def equip(
         if isinstance(part, torch.nn.Module)
     }
     offload = None
-    if device.type == "cuda" and sum(map(count_bytes, modules.values())) > most_bytes:
+    if is_card(device) and sum(map(count_bytes, modules.values())) > most_bytes:
         log.info("%s is too large for the card at once: its parts come in turns", card.name)
         offload = Offload(device, most_bytes)
         for name, module in modules.items():
@@ -189,6 +189,11 @@ def equip(
         device,
         offload,
     )
+
+
+def is_card(device: torch.device) -> bool:
+    """Tell whether the device has memory of its own, beside the main memory."""
+    return device.type == "cuda"
 
 
 def _derive(kind: Any, pipeline: Any, dtype: torch.dtype) -> Any | None:

@@ -130,6 +130,27 @@ def test_what_it_was_called_by_its_makers_tells_what_it_is(tiny_model, tmp_path)
     assert (card.name, card.default_steps, card.default_guidance) == ("quick", 4, 0.0)
 
 
+async def test_a_model_too_large_for_the_card_paints_the_same(
+    make_engine, paint_all, ask, tiny_model, picture, monkeypatch
+):
+    """With its parts coming in turns, every kind of job paints the same pictures."""
+    requests = [ask(), ask(tile=True), ask(image=str(picture), strength=0.5), ask(prompt="(fox:2)")]
+
+    async def paint_them(**options):
+        engine = await make_engine(**options)
+        jobs = [paint_all(engine, job, request) for job, request in enumerate(requests)]
+        pictures = [events[-1].pictures for events in await asyncio.gather(*jobs)]
+        return engine._worker.model, pictures
+
+    whole, expected = await paint_them(exact=True)
+    assert whole.offload is None
+    monkeypatch.setattr("engine.models.is_card", lambda device: True)  # why: CI has none
+    size = find_source(str(tiny_model)).count_bytes(4)
+    model, pictures = await paint_them(exact=True, memory_gb=0.9 * size / 1e9)
+    assert model.offload is not None
+    assert pictures == expected
+
+
 def test_weights_come_when_they_are_needed_and_leave_for_others(open_tiny):
     """Only so much is on the card as may be; leaving and coming back changes no number."""
     import torch
