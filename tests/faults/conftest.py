@@ -185,7 +185,10 @@ class Scene:
         until = time.monotonic() + timeout_s
         while self.alive and not self._served():
             if time.monotonic() > until:
-                raise AssertionError(f"not served in {timeout_s} s: {self.log.read_text()[-3000:]}")
+                left = {
+                    job: self.state(job) for job in set(self.promised()) - set(self.all_grids())
+                }
+                raise AssertionError(f"{left} in {timeout_s} s: {self.log.read_text()[-3000:]}")
             await asyncio.sleep(0.02)
 
     def _served(self) -> bool:
@@ -241,10 +244,10 @@ class Scene:
         for row in self.asked:
             assert len(grids.get(int(row["id"]), [])) <= 1, "posted twice"
 
-    async def finish(self) -> None:
+    async def finish(self, **options) -> None:
         """Let a last process keep every promise, and count."""
         if not self.alive:
-            await self.start()
+            await self.start(**options)
             assert await self.until_online()
         await self.until_served()
         await self.until_quiet()
