@@ -77,11 +77,10 @@ export class Tray {
     const who = this.#answered && nameOf(this.#answered.author);
     const [front, back] = say("replying", { name: "\u0000" }).split("\u0000");
     const stop = () => this.answer(null);
-    const reply = this.#answered && [
-      el("span", { class: "grow" }, front, el("b", { text: who }), back, " ",
-        el("span", { class: "note", text: plainText(this.#answered.content).slice(0, 80) })),
-      iconButton("close", say("stop_replying"), stop),
-    ];
+    const words = plainText(this.#answered?.content).slice(0, 80);
+    const note = el("span", { class: "note", text: words });
+    const told = el("span", { class: "grow" }, front, el("b", { text: who }), back, " ", note);
+    const reply = this.#answered && [told, iconButton("close", say("stop_replying"), stop)];
     root.hidden = this.isEmpty;
     root.replaceChildren(
       ...(reply ? [el("div", { class: "replying" }, ...reply)] : []),
