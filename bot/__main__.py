@@ -131,6 +131,24 @@ def imagine(
 
 
 @app.command()
+def explain(
+    context: typer.Context,
+    prompt: Annotated[str, typer.Argument(help='What to paint, e.g. "a red apple --seed 7".')],
+    out: Annotated[Path, typer.Option(help="Where the strip goes.")] = Path("strip.png"),
+    model: Model = None,
+    model_config: ModelConfig = None,
+    device: Device = None,
+) -> None:
+    """Show in one strip how a picture comes about."""
+    from bot.paint import explain
+
+    settings = settings_module.load(
+        **context.obj, model=model, MODEL_CONFIG=model_config, device=device
+    )
+    asyncio.run(explain(prompt, out, settings))
+
+
+@app.command()
 def doctor(
     context: typer.Context,
     live: Annotated[

@@ -21,6 +21,7 @@ from bot.commands import (
     export_my_data,
     fast,
     history,
+    how,
     imagine,
     info,
     invite,
@@ -61,6 +62,7 @@ COMMANDS = (
     stealth,
     public,
     history,
+    how,
     show,
     invite,
     export_my_data,
@@ -76,6 +78,7 @@ PRESSED = (
     (history.PRESSED, history.turn),
     (delete_my_data.PRESSED, delete_my_data.answer),
     (batch.PRESSED, batch.press),
+    (menus.HOW, menus.explain_job),
 )
 """Whose custom_id says what to do: nothing of these is kept, so they work after a restart."""
 SUBMITTED = (

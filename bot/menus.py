@@ -12,14 +12,16 @@ from discord import app_commands
 from bot import attachments, memory, messages, modals, particulars
 from bot.admin.reports import report
 from bot.admission import check_server
+from bot.commands.how import explain
 from bot.commands.imagine import start
 from bot.desk import Asked, DeskClient
 from bot.errands import Spot, behind, owner_of, send_letter, take_away
 from bot.errors import UserError
-from bot.intake import check_asked
+from bot.intake import check_asked, known_job
 from bot.jobs import FINAL, Job, Posted
 from bot.orders import draft_of
 from bot.permissions import may_moderate
+from engine import SEEDS
 
 NOT_OURS = "This message is none of Easel's pictures, so there is nothing to do with it."
 NOT_YOURS = "Only its painter and moderators (Manage Messages) can stop or delete this."
@@ -39,6 +41,7 @@ TOO_OLD = "This window was open for too long. Please open it again from the mess
 PLACEHOLDER = "What it is to become; --strength 0.3 stays near the picture, 0.9 goes far"
 WINDOW = re.compile(r"p:(?P<draft>[0-9]{1,20}):[0-9]{1,20}")
 """The id of the window that asks what is to come of a picture."""
+HOW = re.compile(r"how:(?P<job>[0-9]{1,20}):(?P<tile>[0-3])")
 NO_MEMORY = "Neither Easel nor the picture itself remembers what this was painted from."
 
 
@@ -104,10 +107,46 @@ async def show_parameters(interaction: discord.Interaction[Any], message: discor
         tile = posted.tile if posted else None
         pictures = [p for p in await desk.store.pictures(job.id) if tile in {None, p.tile}]
         text = particulars.of_job(job, pictures, desk.finisher.card(job))
-        await asked.response.send_message(text, ephemeral=True)
+        await asked.response.send_message(text, view=_how(job.id, tile or 0), ephemeral=True)
         return
     await asked.response.defer(ephemeral=True, thinking=True)
     await asked.edit_original_response(content=await _remembered(asked, message))
+
+
+def _how(job_id: int, tile: int) -> discord.ui.View:
+    """The button under the parameters; Discord has no room for a sixth entry in the menu."""
+    view = discord.ui.View(timeout=None)
+    view.add_item(discord.ui.Button(label="How it was painted", custom_id=f"how:{job_id}:{tile}"))
+    view.stop()  # what is pressed is read from its custom_id, so discord.py need keep nothing
+    return view
+
+
+async def explain_job(asked: Asked, pressed: re.Match[str]) -> None:
+    """Show how one picture of a job came about.
+
+    Raises:
+        UserError: the job is not known here, or what it started from is gone.
+
+    """
+    await check_asked(asked)
+    desk = asked.client.desk
+    job = await known_job(asked, int(pressed["job"]))
+    desk.card(job.request.model)
+
+    def at_hand(file: str | None) -> str | None:
+        if file and not desk.data.path(file).is_file():
+            raise UserError(messages.LOST_SOURCE)
+        return str(desk.data.path(file)) if file else None
+
+    request = replace(
+        job.request,
+        seed=(job.request.seed + int(pressed["tile"])) % SEEDS,
+        image=at_hand(job.request.image),
+        images=tuple(at_hand(file) or "" for file in job.request.images),
+        mask=at_hand(job.request.mask),
+        control=at_hand(job.request.control),
+    )
+    await explain(asked, request, job.shown)
 
 
 @app_commands.context_menu(name="Use as image prompt")

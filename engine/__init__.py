@@ -6,7 +6,8 @@ from engine.device import Device, inspect_device
 from engine.engine import Engine, EngineOptions, Stats
 from engine.enlarge import enlarge
 from engine.errors import ModelError, PaintError
-from engine.events import Cancelled, Event, Failed, Painted, Preview, Progress
+from engine.events import Cancelled, Event, Explained, Failed, Painted, Preview, Progress
+from engine.explanation import Explanation
 from engine.honours import honoured_by, refusal
 from engine.loras import LoraFolder
 from engine.prompt import parse_prompt, take_loras
@@ -36,6 +37,8 @@ __all__ = [
     "Engine",
     "EngineOptions",
     "Event",
+    "Explained",
+    "Explanation",
     "Failed",
     "LoraFolder",
     "ModelCard",

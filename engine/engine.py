@@ -113,15 +113,22 @@ class Engine:
         self._thread.start()
 
     def submit(
-        self, job_id: int, request: Request, *, lane: str = "fast", share: str = ""
+        self,
+        job_id: int,
+        request: Request,
+        *,
+        lane: str = "fast",
+        share: str = "",
+        explain: bool = False,
     ) -> AsyncGenerator[Event, None]:
         """Take a job; its events end after exactly one of Painted, Failed or Cancelled.
 
+        With `explain` it paints one picture and ends with Explained in the place of Painted.
         `lane` is turbo, fast or relax; jobs of one `share` (a painter) share their part of the
         engine. A consumer that stops listening (closes the generator) cancels the job.
         """
         self._loop = asyncio.get_running_loop()
-        ticket = Ticket(job_id, request, self._post, Lane[lane.upper()], share)
+        ticket = Ticket(job_id, request, self._post, Lane[lane.upper()], share, is_study=explain)
         events: asyncio.Queue[Event] = asyncio.Queue()
         self._inside[ticket] = events
         self._idle.clear()

@@ -2,6 +2,8 @@
 
 from dataclasses import dataclass
 
+from engine.explanation import Explanation
+
 
 @dataclass(frozen=True, slots=True)
 class Progress:
@@ -43,5 +45,12 @@ class Cancelled:
     """It was stopped on request; nothing more of it is computed."""
 
 
-Event = Progress | Preview | Painted | Failed | Cancelled
-"""Every job ends with exactly one of Painted, Failed or Cancelled."""
+@dataclass(frozen=True, slots=True)
+class Explained:
+    """A job that was to be explained is done: how its one picture came about."""
+
+    explanation: Explanation
+
+
+Event = Progress | Preview | Painted | Explained | Failed | Cancelled
+"""Every job ends with exactly one of Painted, Explained, Failed or Cancelled."""

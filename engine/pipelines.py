@@ -4,6 +4,7 @@ import dataclasses
 import inspect
 import itertools
 import math
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -36,12 +37,12 @@ def paint(model: Model, request: Request, on_step: OnStep) -> Tensor:
     if sentence := refusal(model.card, request):
         raise PaintError(sentence)
     if not request.hd_steps:
-        return _paint_once(model, request, on_step)
+        return paint_once(model, request, on_step)
     done = request.num_inference_steps
-    small = _paint_once(model, _small(request), on_step)
+    small = paint_once(model, _small(request), on_step)
     enlarged = interpolate(small, scale_factor=2, mode="bicubic", antialias=True).clamp(0, 1)
     large = _large(request, model.card.hd_strength)
-    return _paint_once(model, large, lambda step, seen: on_step(done + step, seen), enlarged)
+    return paint_once(model, large, lambda step, seen: on_step(done + step, seen), enlarged)
 
 
 def _small(request: Request) -> Request:
@@ -63,10 +64,17 @@ def _large(request: Request, strength: float) -> Request:
     )
 
 
-def _paint_once(
-    model: Model, request: Request, on_step: OnStep, start: Tensor | None = None
+def paint_once(
+    model: Model,
+    request: Request,
+    on_step: OnStep,
+    start: Tensor | None = None,
+    on_view: Callable[[Any], None] = lambda _: None,
 ) -> Tensor:
-    """Paint with one call of a pipeline; `start` is pictures in the place of the request's own."""
+    """Paint with one call of a pipeline; `start` is pictures in the place of the request's own.
+
+    `on_view` is given that pipeline before it is called.
+    """
     scene = open_scene(request) if request.mask or request.margins else None
     if request.margins:
         most = AROUND_GUIDANCE.get(model.card.family, MOST_AROUND_GUIDANCE)
@@ -78,6 +86,7 @@ def _paint_once(
     if request.stylize:
         enrich(view.scheduler, request.stylize, request.steps_to_run, is_tile=request.tile)
     watch_steps(view.scheduler, on_step)
+    on_view(view)
     with torch.inference_mode(), model.adapters.hold(request) as state:
         vae = getattr(view, "vae", None)
         arguments = call_arguments(view, request, scene, start)

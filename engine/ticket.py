@@ -3,17 +3,18 @@
 import threading
 from collections.abc import Callable
 
-from engine.events import Cancelled, Event, Failed, Painted, Preview, Progress
+from engine.events import Cancelled, Event, Explained, Failed, Painted, Preview, Progress
 from engine.policy import Lane
 from engine.request import Request
 
-END = (Painted, Failed, Cancelled)
+END = (Painted, Explained, Failed, Cancelled)
 
 
 class Ticket:
     """Every method is safe in every thread; whatever happens, exactly one end is posted.
 
-    `share` is who pays for the job (empty: nobody else does).
+    `share` is who pays for the job (empty: nobody else does). `is_study` asks for an explanation
+    in the place of pictures.
     """
 
     def __init__(
@@ -23,11 +24,14 @@ class Ticket:
         post: "Callable[[Ticket, Event], None]",
         lane: Lane = Lane.FAST,
         share: str = "",
+        *,
+        is_study: bool = False,
     ) -> None:
         self.job_id = job_id
         self.request = request
         self.lane = lane
         self.share = share
+        self.is_study = is_study
         self.is_running = False
         self._is_over = False
         self._post = post
@@ -51,7 +55,7 @@ class Ticket:
             if not self._is_over:
                 self._post(self, event)
 
-    def end(self, event: Painted | Failed | Cancelled) -> None:
+    def end(self, event: Painted | Explained | Failed | Cancelled) -> None:
         """Post the end, unless there was one already."""
         with self._lock:
             if not self._is_over:

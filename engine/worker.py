@@ -23,7 +23,7 @@ from PIL import Image
 from torch import nn
 
 from engine.errors import ModelError, PaintError, StoppedError
-from engine.events import Cancelled, Failed, Painted, Preview, Progress
+from engine.events import Cancelled, Explained, Failed, Painted, Preview, Progress
 from engine.hub import Hub
 from engine.library import Library
 from engine.memory import free_cache, is_device_lost, is_out_of_memory
@@ -33,6 +33,7 @@ from engine.preview import encode_preview
 from engine.request import Request, cost
 from engine.routes import route_pipeline
 from engine.steps import Estimate
+from engine.study import study
 from engine.ticket import Ticket
 
 log = logging.getLogger(__name__)
@@ -158,6 +159,9 @@ class Worker:
         request, started = ticket.request, time.monotonic()
         try:
             ticket.tell(Progress(0, request.num_inference_steps + request.hd_steps))
+            if ticket.is_study:
+                ticket.end(Explained(study(model, request, JobSteps(self, ticket, model))))
+                return False
             pictures = paint(model, request, JobSteps(self, ticket, model))
         except StoppedError:
             ticket.end(Cancelled())
