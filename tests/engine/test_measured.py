@@ -164,8 +164,9 @@ def tile(grid):
 
 
 def stop(grid):
-    """Ended half-way, there is less detail."""
-    return detail(painted(grid)), detail(painted(grid, stop=0.5))
+    """The earlier it ends, the farther it is from the finished picture."""
+    whole = painted(grid)
+    return distance(painted(grid, stop=0.5), whole), distance(painted(grid, stop=0.75), whole)
 
 
 @functools.cache
