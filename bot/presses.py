@@ -126,8 +126,10 @@ async def _submitted(
         await _zoom(asked, pressed, text or "")
     elif pressed.op == "r":
         await rerun(asked, pressed, text)
-    elif pressed.op in FACES:
+    elif pressed.op == "v" or pressed.op in OPERATIONS:
         await _derive(asked, pressed, text)
+    else:
+        raise UserError(messages.UNKNOWN_BUTTON)
 
 
 async def _offer_again(asked: Asked, error: PictureGoneError) -> None:
