@@ -215,7 +215,7 @@ async def receive(asked: Asked, job: Job) -> None:
         answer = await asked.response.send_message(text, ephemeral=job.ephemeral)
     except discord.NotFound:
         log.warning("job=%d came too late to be acknowledged", job.id)
-        await desk.runner.cancel(job.id)
+        await desk.runner.cancel(job.id, silent=True)
         return
     except (discord.HTTPException, aiohttp.ClientError, OSError) as error:
         log.warning("job=%d it is not known if it was acknowledged: %s", job.id, error)

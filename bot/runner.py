@@ -92,17 +92,23 @@ class Runner:
             beating.cancel()
             await asyncio.gather(beating, return_exceptions=True)
 
-    async def cancel(self, job_id: int) -> bool:
-        """Cancel a waiting or running job; False if there is nothing left to cancel."""
+    async def cancel(self, job_id: int, *, silent: bool = False) -> bool:
+        """Cancel a waiting or running job; False if there is nothing left to cancel.
+
+        A waiting job ends `silent` where its painter knows of none: nothing is told.
+        """
         if job_id in self._painting:
             self._cancelled.add(job_id)
             self._engine.cancel(job_id)
             return True
         try:
-            job = await self._store.to_cancelled(job_id)
+            job = await self._store.to_cancelled(job_id, silent=silent)
         except WrongStateError:
             return False
-        await self._end(job)
+        if silent:
+            log.info("%s", story(job))
+        else:
+            await self._end(job)
         return True
 
     async def cancel_all(self, user_id: int | None, guild_id: int | None = None) -> int:

@@ -183,6 +183,17 @@ async def test_a_waiting_job_is_cancelled(house):
     assert house.engine.requests == {}
 
 
+async def test_a_job_nobody_knows_of_ends_in_silence(house):
+    """A job that could not be acknowledged in time ends without a word, and stays ended."""
+    house.engine.room = 0
+    await house.accept()
+    async with house.running() as runner:
+        assert await runner.cancel(1, silent=True)
+    assert await house.state() is State.CANCELLED
+    assert house.outbox.reported == []
+    assert await house.store.untold() == []
+
+
 async def test_a_running_job_is_cancelled(house):
     """A job inside the engine is stopped there, told once, and no picture of it is kept."""
     house.engine.hold = True
