@@ -255,16 +255,16 @@ export class Composer {
   }
 
   async #complete(field) {
+    if (!this.#fields.includes(field)) return; // sent or left before it was asked
     const text = field.input.value;
     const { options } = this.#read(false);
     for (const { option } of this.#fields) if (option.type === KIND.file) delete options[option.name];
     options[field.option.name] = text;
     const choices = await this.post.complete(this.#entry, options, field.option.name);
     if (document.activeElement !== field.input || field.input.value !== text) return;
-    const name = localised(field.option, "name");
     this.picker.show(
       field.input,
-      say("choices", { name }),
+      say("choices", { name: localised(field.option, "name") }),
       choices.map((choice) => ({
         title: localised(choice, "name"),
         choose: () => field.pick(choice),
