@@ -92,7 +92,7 @@ async def check_painter(asked: Asked) -> Rules:
     await check_person(asked)
     rules = await rules_of(asked)
     rules.check_place(places_of(asked), roles_of(asked))
-    await asked.client.desk.guard.check_place(asked.guild_id, asked.channel_id or 0)
+    asked.client.desk.guard.check_policy(rules.nsfw)
     return rules
 
 

@@ -3,6 +3,7 @@
 Like the ledger it works through the store's one connection.
 """
 
+import asyncio
 import json
 import re
 from dataclasses import dataclass
@@ -41,9 +42,15 @@ class Belongings:
         self._store = store
         self._preferences: dict[int, Preferences] = {}
         self._age = 0  # grows with every change
+        self._choosers: set[int] = set()  # who may have rows
+        self._counting = asyncio.Lock()
+        self._is_counted = False
 
     async def preferences(self, user_id: int) -> Preferences:
-        """Return what a painter prefers."""
+        """Return what a painter prefers; of most, who never chose anything, nothing is read."""
+        await self._count()
+        if user_id not in self._choosers:
+            return Preferences()
         if user_id in self._preferences:
             return self._preferences[user_id]
         age = self._age
@@ -56,6 +63,16 @@ class Belongings:
                 self._preferences.clear()
             self._preferences[user_id] = found
         return found
+
+    async def _count(self) -> None:
+        """Find out once who has chosen anything: a crowd of others then costs no reading."""
+        if self._is_counted:
+            return
+        async with self._counting:
+            if not self._is_counted:
+                rows = await self._store._read("SELECT DISTINCT user_id FROM preferences")
+                self._choosers.update(row[0] for row in rows)
+                self._is_counted = True
 
     async def prefer(self, user_id: int, **choices: object) -> Preferences:
         """Keep choices by the names of their fields; the default of a field forgets it."""
@@ -124,6 +141,7 @@ class Belongings:
     def forget(self, user_id: int) -> None:
         """Read a painter's preferences anew at the next question: their rows have changed."""
         self._age += 1
+        self._choosers.add(user_id)
         self._preferences.pop(user_id, None)
 
 

@@ -26,6 +26,9 @@ from bot.settings import Settings
 from bot.store import Store
 from engine import ControlFolder, Engine, LoraFolder, ModelCard
 
+MOST_RULES = 1000
+"""So many people and places are remembered with what holds for them."""
+
 
 @dataclass(slots=True)
 class Desk:
@@ -52,6 +55,7 @@ class Desk:
         default_factory=WeakValueDictionary, init=False
     )
     _errands: set[asyncio.Task[object]] = field(default_factory=set, init=False)
+    _rules: dict[Any, tuple[int, Rules]] = field(default_factory=dict, init=False)
 
     def __post_init__(self) -> None:
         """Open the desk's tables of the store, and the operator's folders."""
@@ -103,17 +107,29 @@ class Desk:
         *,
         age_restricted: bool = False,
     ) -> Rules:
-        """Return what holds now; in a direct message only the operator decides."""
+        """Return what holds now; in a direct message only the operator decides.
+
+        A job asks several times, so what was found stays at hand until somebody changes a rule.
+        """
+        age = self.store.rules_age
+        asked = (guild_id, frozenset(places), frozenset(roles), age_restricted)
+        known_age, known = self._rules.get(asked, (age, None))
+        if known is not None and known_age == age:
+            return known
         stored: Mapping[str, Any] = (
             {} if guild_id is None else await self.store.guild_setting(guild_id)
         )
-        return Rules.read(
+        found = Rules.read(
             stored,
             places=places,
             roles=roles,
             operator=operator_of(self.settings),
             age_restricted=age_restricted,
         )
+        if len(self._rules) >= MOST_RULES:
+            self._rules.clear()
+        self._rules[asked] = (age, found)
+        return found
 
 
 def operator_of(settings: Settings) -> Operator:

@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import functools
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
@@ -15,6 +16,9 @@ from bot.errors import UserError
 from bot.intake import check_asked, new_job
 from bot.jobs import Job, Kind
 from bot.modes import in_mode
+
+BRACES = frozenset("{｛")
+"""Where one stands, a prompt may stand for many."""
 
 
 def draft_of(
@@ -62,7 +66,7 @@ async def jobs_of(asked: Asked, draft: Draft) -> tuple[list[Job], list[str]]:
     """
     desk = asked.client.desk
     rules = await check_asked(asked)
-    wishes = await asyncio.to_thread(
+    parse = functools.partial(
         flags.parse_each,
         draft.text,
         rules.cards(desk.cards()),
@@ -76,6 +80,8 @@ async def jobs_of(asked: Asked, draft: Draft) -> tuple[list[Job], list[str]]:
         ),
         await desk.preferences(asked.user.id),
     )
+    # one prompt is understood in less time than a thread takes to be asked
+    wishes = parse() if BRACES.isdisjoint(draft.text) else await asyncio.to_thread(parse)
     warnings: dict[str, None] = {}
     jobs = []
     for number, wish in enumerate(wishes):

@@ -119,14 +119,14 @@ class Guard:
         )
         return rules.nsfw
 
-    async def check_place(self, guild_id: int | None, channel_id: int) -> None:
+    def check_policy(self, policy: str) -> None:
         """Refuse where pictures must be checked and nothing can check them.
 
         Raises:
             UserError: the policy is `block` and there is no working classifier.
 
         """
-        if self.classifier is None and await self.policy(guild_id, channel_id) == BLOCK:
+        if self.classifier is None and policy == BLOCK:
             raise UserError(NO_CHECK)
 
     # -- the runner's calls ---------------------------------------------------------------------

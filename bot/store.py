@@ -57,7 +57,7 @@ class Store(Shelf):
         self._acks: list[tuple[int, float | None, str | None, int]] = []
         self._door, self._desk = asyncio.Lock(), asyncio.Lock()
         self._rules: dict[int, dict[str, Any]] = {}
-        self._rules_age = 0
+        self.rules_age = 0  # grows with every change of a rule
 
     # -- jobs ---------------------------------------------------------------------------------
 
@@ -312,18 +312,18 @@ class Store(Shelf):
     async def guild_setting(self, guild_id: int) -> dict[str, Any]:
         """Return everything a server has set, as plain JSON values by key."""
         if guild_id not in self._rules:
-            age = self._rules_age
+            age = self.rules_age
             sql = "SELECT key, value FROM guild_settings WHERE guild_id = ?"
             rows = await self._read(sql, (guild_id,))
             found = {key: json.loads(value) for key, value in rows}
-            if age != self._rules_age:  # they were changed while they were read
+            if age != self.rules_age:  # they were changed while they were read
                 return found
             self._rules[guild_id] = found
         return dict(self._rules[guild_id])
 
     def rules_changed(self, guild_id: int) -> None:
         """Read a server's settings anew at the next look."""
-        self._rules_age += 1
+        self.rules_age += 1
         self._rules.pop(guild_id, None)
 
     async def set_guild_setting(self, guild_id: int, key: str, value: object) -> None:

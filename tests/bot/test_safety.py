@@ -107,15 +107,17 @@ async def test_block_never_passes_silently(store, make_guard):
     await store.set_guild_setting(SERVER, "nsfw", "block")
     guard = make_guard(Scripted())
     assert await guard.judge(job(), [png("blue")] * 4) == ("safe",) * 4
-    await guard.check_place(SERVER, CHANNEL)
+    guard.check_policy("block")
     for pictures in ([png("blue"), png("red")], [png("black")]):
         with pytest.raises(UserError, match="image filters"):
             await guard.judge(job(), pictures)
     with pytest.raises(UserError, match="may not be painted from"):
         await guard.check_input(job(), png("red"))
     none = make_guard(None)
+    none.check_policy("spoiler")
+    with pytest.raises(UserError, match="the check does not work"):
+        none.check_policy("block")
     for refused in (
-        none.check_place(SERVER, CHANNEL),
         none.judge(job(), [png("blue")]),
         none.check_input(job(), png("blue")),
     ):
