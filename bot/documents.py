@@ -4,6 +4,7 @@ The commands come from the tree that Discord is told, the parameters from the ta
 so that nothing here has to be kept up by hand.
 """
 
+import inspect
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
@@ -35,9 +36,17 @@ def document(cards: Sequence[ModelCard]) -> Json:
 def commands() -> Iterator[Json]:
     """Yield what Discord is told of each command, those in groups by their whole names."""
     tree = Easel().tree
-    told = [command.to_dict(tree) for command in tree.get_commands()]
+    told = [_told(command, tree) for command in tree.get_commands()]
     for command in sorted(told, key=_place):
         yield from _leaves(command, "")
+
+
+def _told(command: Any, tree: Any) -> Json:
+    """What Discord is told; of an entry of a menu, which has no words there, our own."""
+    found: Json = command.to_dict(tree)
+    if found["type"] == MESSAGE_MENU:
+        found["description"] = (inspect.getdoc(command.callback) or "").partition(".")[0]
+    return found
 
 
 def _place(command: Json) -> tuple[int, bool, str]:
@@ -107,7 +116,7 @@ def tables(cards: Sequence[ModelCard]) -> dict[str, str]:
 
 def _command_row(command: Json) -> tuple[str, ...]:
     if command["kind"] == "message menu":
-        return f"Apps ▸ **{command['name']}** on a message", "a menu of Easel's messages"
+        return f"Apps ▸ **{command['name']}** on a message", command["description"]
     options = " ".join(
         f"`{option['name']}:`" if option["required"] else f"[`{option['name']}:`]"
         for option in command["options"]
