@@ -1,16 +1,15 @@
-"""Enlarges a finished PNG by a whole factor; torch is loaded with the first picture, not before."""
+"""Enlarges a finished PNG by a whole factor; libraries are loaded with the first picture."""
 
 import io
 from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import numpy as np
-from PIL import Image
-
 from engine.source import EMBEDDED
 
 if TYPE_CHECKING:
+    from PIL.Image import Image
+
     from engine.upscaler import Upscaler
 
 WEIGHTS = EMBEDDED / "upscaler" / "model.safetensors"
@@ -24,6 +23,8 @@ def enlarge(png: bytes, factor: int, weights: Path = WEIGHTS) -> bytes:
     """
     if factor == 1:
         return png
+    from PIL import Image  # why: importing the engine's face loads no libraries
+
     with Image.open(io.BytesIO(png)) as opened:
         picture = enlarged(opened.convert("RGB"), factor, weights)
     out = io.BytesIO()
@@ -31,18 +32,22 @@ def enlarge(png: bytes, factor: int, weights: Path = WEIGHTS) -> bytes:
     return out.getvalue()
 
 
-def enlarged(picture: Image.Image, factor: int, weights: Path = WEIGHTS) -> Image.Image:
+def enlarged(picture: "Image", factor: int, weights: Path = WEIGHTS) -> "Image":
     """Return an RGB picture enlarged in the same way; less than twice is left as it is."""
     if factor < 2:
         return picture
     if factor in (2, 4) and weights.exists():
         return _paint_larger(picture, factor, weights)
+    from PIL.Image import Resampling
+
     size = (picture.width * factor, picture.height * factor)
-    return picture.resize(size, Image.Resampling.LANCZOS)
+    return picture.resize(size, Resampling.LANCZOS)
 
 
-def _paint_larger(picture: Image.Image, factor: int, weights: Path) -> Image.Image:
-    import torch  # why: the bot must come up without it
+def _paint_larger(picture: "Image", factor: int, weights: Path) -> "Image":
+    import numpy as np
+    import torch
+    from PIL import Image
 
     from engine.upscaler import enlarge_picture
 

@@ -219,7 +219,7 @@ async def test_anyone_may_press_and_owns_the_result(shared, painter):
     (callback,) = [
         x.body["data"]["content"]
         for x in shared.sent("POST", "/callback")
-        if "Making variations" in x.body["data"].get("content", "")
+        if "Making variations" in (x.body["data"].get("content") or "")
         and "a shared fox" in x.body["data"]["content"]
     ]
     assert callback.startswith(

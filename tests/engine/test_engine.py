@@ -233,7 +233,7 @@ async def test_lanes_and_shares_order_the_work(make_engine, paint_all, ask):
     jobs += [follow(20, share="modest")]
     await asyncio.gather(*jobs)
     assert done.index(20) < 8
-    assert done.index(0) > 2
+    assert done.index(0) > done.index(20)
     with pytest.raises(KeyError):
         engine.submit(1, ask(), lane="express")
 

@@ -37,10 +37,11 @@ def test_a_single_file_without_configuration_names_the_setting(single_file, monk
 async def test_a_hub_model_without_network_is_a_sentence(make_engine, paint_all, ask, monkeypatch):
     """Its card comes from its name; its jobs fail with what the operator should do."""
     monkeypatch.setattr("huggingface_hub.constants.HF_HUB_OFFLINE", True)
+    still = Engine(EngineOptions(model="stabilityai/sdxl-turbo-nowhere"))
+    assert still.stats().loading == "fetching sdxl-turbo-nowhere"
     engine = await make_engine(model="stabilityai/sdxl-turbo-nowhere")
     card = engine.models()[0]
     assert (card.name, card.default_steps) == ("sdxl-turbo-nowhere", 4)
-    assert engine.stats().loading == "fetching sdxl-turbo-nowhere"
     (end,) = await paint_all(engine, 1, ask(model=card.name))
     assert isinstance(end, Failed)
     assert not end.retry
