@@ -437,6 +437,7 @@ async def test_a_note_is_shown_wherever_one_was(layouts):
     for number in range(40):
         body = {"content": f"no {number}"}
         server.messages.create(str(painting.id), str(bot.user.id), body, {})
+    await expect(page.get_by_text("no 39", exact=True)).to_be_in_viewport()
     button = page.get_by_role("button", name="Note")
     await button.focus()
     await expect(button).to_be_in_viewport()
