@@ -139,6 +139,7 @@ async def play(tmp_path, point_discord, open_context):
             stack.push_async_callback(client.close)
             stack.callback(lambda: server.errors and pytest.fail("\n".join(server.errors)))
             page = await open_context(server.url, **look)
+            stack.push_async_callback(page.context.close)  # before its server goes
             await expect(page.get_by_text("Easel is starting")).to_be_hidden(timeout=90_000)
             return page, server
 
