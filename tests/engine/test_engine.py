@@ -298,16 +298,14 @@ async def look_at_lag(is_over):
 
 
 async def test_the_loop_never_waits_for_the_engine(make_engine, paint_all, ask):
-    """While the engine paints, encodes and previews, the loop's lag (p99) is at most 100 ms more
-    than this machine's own."""
+    """While the engine paints, encodes and previews, the loop's lag stays under 100 ms (p99)."""
     engine = await make_engine(model="", preview_interval_s=0.2)
     await ready(engine)
-    idle = await look_at_lag(lambda: True)
     request = ask(model="embedded", width=128, height=128, num_inference_steps=6)
     jobs = asyncio.gather(*(paint_all(engine, job, request) for job in range(2)))
     busy = await look_at_lag(jobs.done)
     assert all(isinstance(events[-1], Painted) for events in await jobs)
-    assert busy < 0.1 + 3 * idle, f"lag p99 {busy * 1000:.0f} ms, idle {idle * 1000:.0f} ms"
+    assert busy < 0.1, f"lag p99 {busy * 1000:.0f} ms"
 
 
 def run_python(code, **environment):
