@@ -28,12 +28,29 @@ def describe(deed: Deed) -> str:
 async def record(client: DeskClient, deed: Deed, *, noted: bool = False) -> None:
     """Keep a deed (unless it is `noted` already) and show it in the log channel, in its own time.
 
-    Nobody waits for the log channel: Discord may hold back what is written there.
+    Nobody waits for the log channel, in which Discord lets one write five messages in five
+    seconds: what was done meanwhile stands together in the next message, in its order.
     """
     if not noted:
         await client.desk.ledger.note(deed)
     log.info("server=%d user=%d %s", deed.guild_id, deed.by_id, deed.action)
-    client.desk.start(post(client, deed.guild_id, describe(deed)))
+    unlogged = client.desk.unlogged
+    if deed.guild_id in unlogged:
+        unlogged[deed.guild_id].append(describe(deed))
+    else:
+        unlogged[deed.guild_id] = [describe(deed)]
+        client.desk.start(_catch_up(client, deed.guild_id))
+
+
+async def _catch_up(client: DeskClient, guild_id: int) -> None:
+    unlogged = client.desk.unlogged
+    try:
+        while lines := unlogged[guild_id]:
+            unlogged[guild_id] = []
+            for page in messages.pages(lines):
+                await post(client, guild_id, page)
+    finally:
+        del unlogged[guild_id]
 
 
 async def post(client: DeskClient, guild_id: int, text: str, **more: Any) -> bool:

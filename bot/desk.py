@@ -51,6 +51,8 @@ class Desk:
     controls: ControlFolder = field(init=False)
     pressed: Pressed = field(init=False)
     catalogue: Catalogue = field(init=False)
+    unlogged: dict[int, list[str]] = field(default_factory=dict, init=False)
+    """The lines that wait for a server's log channel, while one is written there."""
     _turns: WeakValueDictionary[int, asyncio.Lock] = field(
         default_factory=WeakValueDictionary, init=False
     )

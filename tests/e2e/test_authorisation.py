@@ -207,7 +207,7 @@ async def bring_up(crowd, person):
     picture = await crowd.picture(crowd.owner)
     await person.react(picture, "⚠️")
     await settle(person)
-    # who could report at all is given time, for the log channel may be held back
+    # who could report at all is given time, for Discord holds back what is written quickly
     for _ in range(1 if person in (crowd.people["blocked"], crowd.people["banned"]) else 100):
         shown = await crowd.admin.messages(crowd.general)
         if any(picture["id"] in message["content"] for message in shown):
