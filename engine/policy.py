@@ -122,8 +122,11 @@ class Policy:
     ) -> list[W]:
         """Return the calls of the next forward, the leader first: one key, at most `cap` rows.
 
-        A leader of more rows than its cap goes alone. A share that has more calls here than
-        another fills up `polite_cap` rows with them: who asks for much slows no one who does not.
+        A leader of more rows than its cap goes alone. Up to `polite_cap` rows it is filled with
+        what others must not be slowed by: first a share's calls where it has more of them here
+        than another share (who asks for much slows no one who does not), then those of lanes
+        below the leader's (who is in no hurry slows no one who is). So relax gets the tenth that
+        it is owed, and of the rest only what the faster lanes leave.
         """
         if len(calls) == 1:
             self._kept = self._kept + 1 if calls[0].is_set else 1
@@ -131,18 +134,12 @@ class Policy:
         rank = self._ranking(now_s)
         leader = self._keep(self._lead(calls, rank, now_s), calls, rank)
         mates = [call for call in calls if call.key == leader.key and call is not leader]
-        counts = Counter(call.claim.share for call in (leader, *mates))
-        room, fewest = cap(leader), min(counts.values())
-        if polite_cap is None or fewest == max(counts.values()):
+        room = cap(leader)
+        if polite_cap is None:
             return _fill([leader], mates, room, rank)
-        taken = Counter({leader.claim.share: 1})
-        equal: list[W] = []
-        surplus: list[W] = []
-        for mate in sorted(mates, key=rank):
-            taken[mate.claim.share] += 1
-            (equal if taken[mate.claim.share] <= fewest else surplus).append(mate)
+        equal, surplus = _part(leader, mates, rank)
         group = _fill([leader], equal, room, rank)
-        return _fill(group, surplus, min(room, polite_cap(leader)), rank)
+        return _fill(group, surplus, min(room, polite_cap(leader)), rank) if surplus else group
 
     def _lead(self, calls: Sequence[W], rank: Callable[[Waiting], Rank], now_s: float) -> W:
         waiting = {call.claim.lane for call in calls}
@@ -178,6 +175,23 @@ class Policy:
             return not call.is_heavy, claim.lane, level, is_later, work, claim.waits_since_s
 
         return rank
+
+
+def _part(leader: W, mates: list[W], rank: Callable[[Waiting], Rank]) -> tuple[list[W], list[W]]:
+    """Return the mates that may fill the leader's forward, and those that must be polite."""
+    peers = [mate for mate in mates if mate.claim.lane <= leader.claim.lane]
+    slower = [mate for mate in mates if mate.claim.lane > leader.claim.lane]
+    counts = Counter(call.claim.share for call in (leader, *peers))
+    fewest = min(counts.values())
+    if fewest == max(counts.values()):
+        return peers, slower
+    taken = Counter({leader.claim.share: 1})
+    equal: list[W] = []
+    surplus: list[W] = []
+    for mate in sorted(peers, key=rank):
+        taken[mate.claim.share] += 1
+        (equal if taken[mate.claim.share] <= fewest else surplus).append(mate)
+    return equal, surplus + slower
 
 
 def _fill(group: list[W], mates: list[W], room: int, rank: Callable[[Waiting], Rank]) -> list[W]:

@@ -218,7 +218,10 @@ async def test_jobs_share_forwards_and_the_short_end_first(make_engine, paint_al
 
 
 async def test_lanes_and_shares_order_the_work(make_engine, paint_all, ask):
-    """Relax waits for fast; who submits much waits for who submits little; names are checked."""
+    """Relax waits for fast; who submits much waits for who submits little; names are checked.
+
+    How long relax waits, and how much it gets meanwhile, is told in simulated time: `test_policy`.
+    """
     engine = await make_engine()
     await ready(engine)
     done = []

@@ -133,15 +133,17 @@ def serve_shortest(device, jobs):
     return jobs
 
 
-def serve(device, jobs):
+def serve(device, jobs, polite_rows=None):
     """By the policy: step by step, whoever it chooses."""
     policy, now, coming, inside = Policy(), 0.0, list(jobs), []
+    caps = {"unet": device.knee, "decode": 1}
     while coming or inside:
         now = now if inside else max(now, coming[0].claim.arrived_s)
         while coming and coming[0].claim.arrived_s <= now:
             inside.append(coming.pop(0))
             policy.enter(inside[-1].claim)
-        group = policy.choose(inside, now, lambda job: device.knee if job.key == "unet" else 1)
+        polite = polite_rows and (lambda job: polite_rows if job.key == "unet" else 1)
+        group = policy.choose(inside, now, lambda job: caps[job.key], polite)
         rows = sum(job.rows for job in group)
         pictures = sum(job.pictures for job in group)
         is_step = group[0].key == "unet"
@@ -248,6 +250,25 @@ def test_faster_lanes_lead_and_relax_keeps_a_tenth():
     last = max(job.ended_s for job in fast)
     part = sum(job.ended_s <= last for job in relax) / (90 + 10)
     assert 0.07 <= part <= 0.15
+
+
+def test_relax_gets_its_tenth_and_what_the_faster_lanes_leave():
+    """While fast jobs fill the forwards relax has a tenth of the device, and slows nobody more."""
+
+    def painted(relax):
+        fast = [make_job(LAUNCH, "vary", 0.0, "greedy") for _ in range(40)]
+        modest = make_job(LAUNCH, "vary", 0.0, "modest")
+        slow = [make_job(LAUNCH, "vary", 0.0, "slow", Lane.RELAX) for _ in range(relax)]
+        serve(LAUNCH, [*slow, *fast, modest], polite_rows=16)
+        return modest.ended_s, max(job.ended_s for job in fast), slow
+
+    modest_s, fast_s, _ = painted(relax=0)
+    beside_s, beside_fast_s, slow = painted(relax=30)
+    assert beside_s <= 1.25 * modest_s  # one forward in ten is led by relax, and is fuller
+    assert 0.07 <= 1 - fast_s / beside_fast_s <= 0.13
+    assert min(job.ended_s for job in slow) < fast_s, "relax waits for no end of the fast ones"
+    _, _, (single,) = painted(relax=1)
+    assert single.ended_s > 3 * beside_s, "one relax job goes before no further fast job"
 
 
 class Parked:
