@@ -1,6 +1,7 @@
 """The README says what the program does: its tables are made from the code."""
 
 import json
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -69,3 +70,14 @@ def test_a_changed_table_is_made_anew(tmp_path, cards):
     file.write_text(README.read_text().replace("| `--seed 7` |", "| `--sead 7` |"))
     documents.write(file, cards)
     assert file.read_text() == README.read_text()
+
+
+def test_the_places_named_in_the_readme_exist():
+    """Whatever the README says lies somewhere, lies there; the tests it names are written."""
+    text = README.read_text()
+    names = re.findall(r"`((?:bot|engine|tests)/[\w./]+)(?:::(\w+))?`", text)
+    assert len(names) > 20
+    for path, test in names:
+        source = ROOT / path
+        assert source.exists(), path
+        assert not test or f"def {test}(" in source.read_text(), test
