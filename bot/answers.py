@@ -12,6 +12,7 @@ import discord
 from bot import messages
 from bot.disk import FULL
 from bot.errors import DiskError, UserError
+from bot.language import speak
 
 log = logging.getLogger(__name__)
 
@@ -69,7 +70,8 @@ async def explain(interaction: discord.Interaction[Any], error: BaseException) -
 
 @contextlib.asynccontextmanager
 async def answering(interaction: discord.Interaction[Any]) -> AsyncIterator[None]:
-    """Turn whatever is raised inside into an answer."""
+    """Turn whatever is raised inside into an answer, in the language of who asks."""
+    speak(interaction.locale)
     try:
         yield
     except Exception as error:  # noqa: BLE001

@@ -16,6 +16,7 @@ import discord
 from bot.answers import answering
 from bot.desk import Asked, DeskClient
 from bot.jobs import UPSCALES, Job, Picture
+from bot.language import in_its_language
 from bot.pressed import Face
 from engine import ModelCard
 
@@ -104,6 +105,7 @@ def face_of(op: str, index: int) -> Face:
     return replace(face, label=f"{face.label}{index + 1}") if op in NUMBERED else face
 
 
+@in_its_language
 def grid_view(job: Job, pictures: int) -> discord.ui.View:
     """Return fresh buttons for a grid of that many pictures."""
     view = discord.ui.View(timeout=None)
@@ -115,6 +117,7 @@ def grid_view(job: Job, pictures: int) -> discord.ui.View:
     return view
 
 
+@in_its_language
 def picture_view(
     job: Job, picture: Picture, card: ModelCard | None, parent: str | None = None
 ) -> discord.ui.View:

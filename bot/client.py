@@ -38,7 +38,9 @@ from bot.commands import (
 )
 from bot.commands import help as help_command
 from bot.desk import Asked, DeskClient
+from bot.language import speak
 from bot.safety import Place
+from bot.translator import Translator
 
 log = logging.getLogger(__name__)
 
@@ -102,6 +104,11 @@ discord.VoiceClient.warn_nacl = discord.VoiceClient.warn_dave = False  # Easel n
 class Tree(app_commands.CommandTree[DeskClient]):
     """Easel's commands; none leaves its user without an answer."""
 
+    async def interaction_check(self, interaction: discord.Interaction[Any], /) -> bool:
+        """Let every command and every autocomplete speak the language of who asks."""
+        speak(interaction.locale)
+        return True
+
     async def on_error(
         self, interaction: discord.Interaction[Any], error: app_commands.AppCommandError, /
     ) -> None:
@@ -134,6 +141,7 @@ class Easel(DeskClient):
     async def setup_hook(self) -> None:
         """Know the buttons of old messages, and tell Discord the commands."""
         buttons.register(self, *regions.ITEMS)
+        await self.tree.set_translator(Translator())
         await self.desk.catalogue.look()
         await self.tree.sync()
 
@@ -155,6 +163,7 @@ class Easel(DeskClient):
 
     async def on_interaction(self, interaction: discord.Interaction[Any]) -> None:
         """Answer buttons that nobody else knows, and offer what could not be delivered before."""
+        speak(interaction.locale)
         if interaction.type is discord.InteractionType.component:
             await self._press(interaction)
         elif interaction.type is discord.InteractionType.modal_submit:

@@ -25,6 +25,7 @@ from bot.errors import DiskError, UserError
 from bot.flags import Wish
 from bot.grammar import take_links
 from bot.jobs import Job, Kind, Picture, State
+from bot.language import speaking
 from bot.modes import in_mode, not_in_lane
 from bot.pace import Outlook
 from bot.permissions import check_bot
@@ -262,8 +263,9 @@ async def _accept(asked: Asked, jobs: Sequence[Job]) -> bool:
 
 async def greeting(asked: Asked, job: Job, outlook: Outlook | None) -> str:
     """Return what is said when a job is taken in: what it waits for, and for how long."""
-    because = asked.client.desk.engine.stats().loading or messages.outlook(outlook)
-    return messages.waiting(job, because=because, notes=await _notes(asked, job))
+    with speaking(job.language):
+        because = asked.client.desk.engine.stats().loading or messages.outlook(outlook)
+        return messages.waiting(job, because=because, notes=await _notes(asked, job))
 
 
 def queue_limits(settings: Settings) -> QueueLimits:

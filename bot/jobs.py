@@ -3,6 +3,7 @@
 from dataclasses import dataclass, field
 from enum import StrEnum
 
+from bot.language import ENGLISH
 from engine import Request, cost
 
 EPOCH_S = 1_420_070_400.0
@@ -100,7 +101,8 @@ class Job:
     is the message that shows progress. `member` is False where the bot is no member of the place,
     so that only the token reaches it. `crashes` counts the processes that died with the job
     inside. `doubtful` jobs come from a backup and may have been posted by who came after it.
-    `eta_s` is what the painter was told. The times are Unix times, set by the store.
+    `eta_s` is what the painter was told, `language` the one that its message speaks. The times are
+    Unix times, set by the store.
     """
 
     id: int
@@ -126,6 +128,7 @@ class Job:
     crashes: int = 0
     doubtful: bool = False
     eta_s: float | None = None
+    language: str = ENGLISH
     accepted_at: float | None = field(default=None, compare=False)
     started_at: float | None = field(default=None, compare=False)
     painted_at: float | None = field(default=None, compare=False)

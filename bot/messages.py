@@ -11,6 +11,7 @@ from collections.abc import Iterable, Sequence
 
 from bot import pace
 from bot.jobs import UPSCALES, Job, Kind, Lane, State
+from bot.language import in_its_language
 from bot.pace import Outlook
 from engine import read_request
 
@@ -146,6 +147,7 @@ def _mode(job: Job) -> str:
     return "" if words == "fast" else f" ({words})"
 
 
+@in_its_language
 def waiting(job: Job, *, because: str | None = None, notes: Iterable[str] = ()) -> str:
     """Say that the job is taken in; `because` names what it waits for, such as a loading model."""
     state = f"(Waiting to start: {because})" if because else "(Waiting to start)"
@@ -170,6 +172,7 @@ def outlook(seen: Outlook | None) -> str | None:
     return ", ".join(words) or None
 
 
+@in_its_language
 def progress(job: Job, percent: int) -> str:
     """Say how far the painting is: in percent, as a bar, in steps, and when it will be done."""
     ahead = f"\n-# {_bar(percent)} {_ahead(job, percent)}"
@@ -193,6 +196,7 @@ def _ahead(job: Job, percent: int) -> str:
     return words if left_s < pace.SHOWN_S else f"{words}, done <t:{round(now + left_s)}:R>"
 
 
+@in_its_language
 def finished(job: Job) -> str:
     """Stand over the finished grid."""
     note = reading(job)
@@ -209,16 +213,19 @@ def reading(job: Job) -> str | None:
     return shorten(f"-# {' '.join(parts)}", LONGEST_NOTE) if parts else None
 
 
+@in_its_language
 def stopped(job: Job) -> str:
     """Say that the job was cancelled."""
     return _around("", job.shown, f"{_doing(job)} (Stopped)")
 
 
+@in_its_language
 def failed(job: Job, sentence: str) -> str:
     """Say that the job failed, and why."""
     return _around("", job.shown, f"{_doing(job)} (Failed)\n{shorten(sentence, 600)}")
 
 
+@in_its_language
 def picture(job: Job, tile: int, user_id: int) -> str:
     """Stand over one picture taken out of a grid."""
     return _around("", job.shown, f" - Image #{tile + 1} <@{user_id}>")
@@ -235,6 +242,7 @@ def listed(job: Job, seen: Outlook | None) -> str:
     return f"- **{shorten(escape(job.shown), 80)}** ({state}){where}"
 
 
+@in_its_language
 def sent_to_you(job: Job, link: str) -> str:
     """Say where the pictures are that nobody else has seen."""
     return _around("", job.shown, f"{_by(job)}{_mode(job)}\nSent to you by direct message: {link}")
@@ -245,6 +253,7 @@ def jump(guild_id: int | None, channel_id: int, message_id: int) -> str:
     return f"https://discord.com/channels/{guild_id or '@me'}/{channel_id}/{message_id}"
 
 
+@in_its_language
 def letter(job: Job, seed: int) -> str:
     """Stand over the pictures sent by direct message."""
     return _around("", job.shown, f"\n**Job ID**: {job.id}\n**seed** {seed}")

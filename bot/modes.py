@@ -6,6 +6,7 @@ from bot.admission import rules_of
 from bot.desk import Asked
 from bot.errors import UserError
 from bot.jobs import Job, Lane
+from bot.language import nearest
 from bot.preferences import Preferences
 from bot.rules import Rules
 
@@ -46,11 +47,20 @@ async def in_mode(
         _check_lane(asked, rules, lane)
     if hidden is not None:
         preferences = replace(preferences, stealth=hidden)
+    hidden = is_hidden(asked, preferences, parent)
     return replace(
         job,
         lane=lane or rules.lane(preferences.lane),
-        ephemeral=is_hidden(asked, preferences, parent),
+        ephemeral=hidden,
+        language=_language(asked, rules, hidden),
     )
+
+
+def _language(asked: Asked, rules: Rules, hidden: bool) -> str:
+    """Return the painter's own language where only they see the job, else the server's."""
+    if hidden or asked.guild_id is None:
+        return nearest(asked.locale)
+    return rules.speech(asked.guild_locale)
 
 
 def is_hidden(asked: Asked, preferences: Preferences, parent: Job | None = None) -> bool:

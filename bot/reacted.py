@@ -23,8 +23,12 @@ LOW_BITS = 22
 """Of a snowflake, below its time."""
 
 
-async def asked_by(client: "DeskClient", event: discord.RawReactionActionEvent) -> "Asked | None":
-    """Return the reaction as something asked for; None where the place is not known.
+async def asked_by(
+    client: "DeskClient", event: discord.RawReactionActionEvent, language: str
+) -> "Asked | None":
+    """Return the reaction as something asked for, in a language, for Discord does not tell it.
+
+    Returns None where the place is not known.
 
     Raises:
         discord.HTTPException: the message cannot be read.
@@ -36,7 +40,7 @@ async def asked_by(client: "DeskClient", event: discord.RawReactionActionEvent) 
         return None
     place = client.get_partial_messageable(event.channel_id, guild_id=event.guild_id)
     message = await place.fetch_message(event.message_id)
-    return cast("Asked", Reacted(client, event, guild, channel, message))
+    return cast("Asked", Reacted(client, event, guild, channel, message, language))
 
 
 class Reacted:
@@ -52,6 +56,7 @@ class Reacted:
         guild: discord.Guild | None,
         channel: Any,
         message: discord.Message,
+        language: str,
     ) -> None:
         """Take what the event and Discord's cache know."""
         self.id = id_at(time.time()) | random.getrandbits(LOW_BITS)
@@ -59,6 +64,7 @@ class Reacted:
         self.user: Any = event.member or discord.Object(event.user_id)
         self.guild_id, self.channel_id = event.guild_id, event.channel_id
         self.channel, self.message = channel, message
+        self.locale, self.guild_locale = language, guild.preferred_locale if guild else None
         everything = discord.Permissions.all()
         known = guild is not None and event.member is not None
         self.permissions = channel.permissions_for(event.member) if known else everything

@@ -18,6 +18,7 @@ from bot.errands import Spot, behind, owner_of, send_letter, take_away
 from bot.errors import UserError
 from bot.finish import PicturesLostError
 from bot.jobs import Job, Posted
+from bot.language import speak
 from bot.permissions import may_moderate
 from bot.reacted import asked_by
 
@@ -44,6 +45,7 @@ async def react(client: DeskClient, event: discord.RawReactionActionEvent) -> No
     job, posted = await behind(client, event.message_id, patient=ours)
     if job is None:
         return
+    speak(job.language)
     spot = Spot(event.message_id, event.channel_id, event.guild_id, event.user_id)
     owner = spot.user_id == owner_of(job, posted)
     try:
@@ -68,7 +70,7 @@ async def _press(
     client: DeskClient, event: discord.RawReactionActionEvent, job: Job, tile: int | None
 ) -> None:
     """Do what a button under the message does: take a picture out, or paint again."""
-    if (asked := await asked_by(client, event)) is None:
+    if (asked := await asked_by(client, event, job.language)) is None:
         return
     async with answering(asked):
         if tile is None:

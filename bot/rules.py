@@ -12,8 +12,22 @@ from typing import Any, Self
 
 from bot.errors import UserError
 from bot.jobs import Lane
+from bot.language import nearest
 from bot.readers import Limits
-from bot.values import BY_NAME, NSFW, QUOTAS, VALUES, C, Layer, Quota, R, S, Value, mention_roles
+from bot.values import (
+    BY_NAME,
+    LIKE_SERVER,
+    NSFW,
+    QUOTAS,
+    VALUES,
+    C,
+    Layer,
+    Quota,
+    R,
+    S,
+    Value,
+    mention_roles,
+)
 from engine import ModelCard, Request
 
 
@@ -141,6 +155,7 @@ class Rules:
     buttons: str = "everyone"
     nsfw: str = "off"
     gallery: int | None = None
+    language: str | None = None
     retention: int | None = None
     log: int | None = None
     decided: Mapping[str, Decision] = field(default_factory=dict)
@@ -161,6 +176,10 @@ class Rules:
             for value in VALUES
         }
         return cls(**{name: one.value for name, one in decided.items()}, decided=decided)
+
+    def speech(self, locale: object) -> str:
+        """Return the language of what everybody sees; `locale` is the server's on Discord."""
+        return nearest(locale if self.language in {None, LIKE_SERVER} else self.language)
 
     def limits(self) -> Limits:
         """Return what of the rules concerns the words of a prompt."""

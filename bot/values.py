@@ -7,6 +7,7 @@ from enum import StrEnum
 from typing import Any
 
 from bot.jobs import Lane
+from bot.language import LANGUAGES
 
 
 class Layer(StrEnum):
@@ -24,6 +25,9 @@ NSFW = ("off", "spoiler", "block")
 """What becomes of pictures that are not safe for all, from loose to strict."""
 BUTTONS = ("everyone", "moderators", "owner")
 """Who may press V, U and 🔄 under somebody's grid; the owner always may."""
+LIKE_SERVER = "auto"
+"""In the language that the server itself has chosen on Discord."""
+SPEECH = (LIKE_SERVER, *LANGUAGES)
 QUOTAS = {"hour": 3600.0, "day": 86_400.0, "month": 30 * 86_400.0}
 """Name of the rule: the seconds over which it counts, which move along with the clock."""
 
@@ -275,6 +279,14 @@ VALUES: tuple[Value, ...] = (
         read=_id,
         nothing="none",
         show=lambda one: f"<#{one}>",
+    ),
+    Value(
+        name="language",
+        help="Language of what everybody sees",
+        allowed=f"one of {', '.join(SPEECH)}",
+        layers=_everywhere(C),
+        read=_one_of(*SPEECH),
+        nothing="the server's own",
     ),
     Value(
         name="retention",

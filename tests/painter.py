@@ -38,6 +38,7 @@ class Painter:
     def __init__(self, base_url: str, name: str = "painter") -> None:
         self.base_url, self.name = base_url, name
         self.channel_id = ""
+        self.locale = "en-US"
         self.events: list[Json] = []
         self._changed = asyncio.Condition()
         self._session: aiohttp.ClientSession | None = None
@@ -72,6 +73,8 @@ class Painter:
     ) -> Any:  # fmt: skip
         """One request to the page's API; RefusedError with its sentence."""
         assert self._session is not None
+        if path == "/page/interactions":
+            body = {"locale": self.locale, **body}
         sent: dict[str, Any] = {} if body is None else {"json": body}
         if files:
             form = aiohttp.FormData(quote_fields=False)

@@ -14,7 +14,7 @@ from bot.desk import Asked
 from bot.errors import UserError
 from bot.ledger import Deed
 from bot.rules import Rules, key, split_key
-from bot.values import BUTTONS, BY_NAME, NSFW, VALUES, Layer
+from bot.values import BUTTONS, BY_NAME, NSFW, SPEECH, VALUES, Layer
 from bot.words import Weight
 
 SMALLEST_SIZE = 64
@@ -52,6 +52,7 @@ async def show(interaction: discord.Interaction[Any]) -> None:
     buttons="Who may press the buttons under somebody's grid",
     nsfw="What becomes of pictures that are not safe for all",
     gallery="Where pictures taken out with U are shown too",
+    language="The language of what everybody sees; auto is the server's own",
     retention="For how many days pictures are kept; favourites stay",
     log="Where Easel writes what admins do, and reports",
     for_channel="Set it for this channel only",
@@ -60,6 +61,7 @@ async def show(interaction: discord.Interaction[Any]) -> None:
 @app_commands.choices(
     buttons=[app_commands.Choice(name=name, value=name) for name in BUTTONS],
     nsfw=[app_commands.Choice(name=name, value=name) for name in NSFW],
+    language=[app_commands.Choice(name=name, value=name) for name in SPEECH],
 )
 async def set_rules(
     interaction: discord.Interaction[Any],
@@ -80,6 +82,7 @@ async def set_rules(
     buttons: str | None = None,
     nsfw: str | None = None,
     gallery: discord.TextChannel | None = None,
+    language: str | None = None,
     retention: app_commands.Range[int, 1, 3650] | None = None,
     log: discord.TextChannel | None = None,
     for_channel: discord.TextChannel | None = None,
@@ -91,7 +94,8 @@ async def set_rules(
         "channels": channels, "roles": roles, "refused": refused, "models": models,
         "steps": steps, "size": size, "pictures": pictures, "batch": batch,
         "defaults": defaults, "hour": hour, "day": day, "month": month, "cooldown": cooldown,
-        "lanes": lanes, "buttons": buttons, "nsfw": nsfw, "retention": retention,
+        "lanes": lanes, "buttons": buttons, "nsfw": nsfw, "language": language,
+        "retention": retention,
         "gallery": gallery.id if gallery else None, "log": log.id if log else None,
     }  # fmt: skip
     guild_id = check_admin(asked)

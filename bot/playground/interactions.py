@@ -103,9 +103,11 @@ class Interactions:
         if direct:
             payload["user"] = user
         else:
-            guild = {"id": channel["guild_id"], "features": [], "locale": "en-US"}
+            server = self.world.guilds[channel["guild_id"]]
+            spoken = server.get("preferred_locale", "en-US")
+            guild = {"id": server["id"], "features": [], "locale": spoken}
             member = self.world.member(channel, row["user_id"])
-            payload |= {"guild": guild, "guild_id": guild["id"], "guild_locale": "en-US"}
+            payload |= {"guild": guild, "guild_id": guild["id"], "guild_locale": spoken}
             payload["member"] = member
         if row["message_id"]:
             message = self.messages.get(row["message_id"], row["user_id"])

@@ -191,7 +191,7 @@ def guild(row: Json) -> Json:
         "emojis": [],
         "stickers": [],
         "region": "",
-        "preferred_locale": "en-US",
+        "preferred_locale": row.get("preferred_locale", "en-US"),
         "afk_timeout": 300,
         "widget_enabled": False,
         "max_members": 500000,

@@ -135,7 +135,7 @@ def test_each_value_reads_and_shows(value):
     good = {
         "channels": [1], "roles": [1], "refused": [1], "models": ["tiny"], "defaults": "--steps 4",
         "hour": "1 minute", "day": "2 pictures", "month": "3 pictures", "buttons": BUTTONS[1],
-        "nsfw": NSFW[1], "size": 64, "lanes": "turbo relax",
+        "nsfw": NSFW[1], "size": 64, "language": "zh-TW", "lanes": "turbo relax",
     }.get(value.name, 1)  # fmt: skip
     read = value.read(good)
     assert read is not None

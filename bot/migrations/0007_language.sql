@@ -1,0 +1,2 @@
+-- the language in which a job's message speaks, whoever looks at it
+ALTER TABLE jobs ADD COLUMN language TEXT NOT NULL DEFAULT 'en';
