@@ -152,7 +152,8 @@ async def _show(asked: Asked, message: discord.Message, custom_id: str, face: Fa
     faces = pressed.note(message.id, custom_id, face)
     async with pressed.turn_of(message.id):
         try:
-            await message.edit(view=recoloured(message, faces))
+            nobody = discord.AllowedMentions.none()  # discord.py's default counts only with a text
+            await message.edit(view=recoloured(message, faces), allowed_mentions=nobody)
         except (discord.HTTPException, aiohttp.ClientError, OSError) as error:
             log.info("message=%d its button could not be turned: %s", message.id, error)
 

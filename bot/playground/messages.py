@@ -262,18 +262,21 @@ class Messages:
 
     def _mention(self, row: Row, allowed: Json | None) -> None:
         parse = ["users", "roles", "everyone"] if allowed is None else allowed.get("parse") or []
-        users = (allowed or {}).get("users") or []
+        users, roles = ((allowed or {}).get(kind) or [] for kind in ("users", "roles"))
         texts = [row["content"], *(c["content"] for c in limits.walk(row["components"])
                                    if c["type"] == 10)]  # fmt: skip
-        found = re.findall(r"<@!?(\d+)>", " ".join(texts))
+        text = " ".join(texts)
+        found = re.findall(r"<@!?(\d+)>", text)
         replied = [u["id"] for u in row["mentions"]] if row["type"] == 19 else []
         wanted = [i for i in found if "users" in parse or i in map(str, users)]
         known = [i for i in dict.fromkeys([*replied, *wanted]) if i in self.world.users]
         row["mentions"] = [self.world.users[i] for i in known]
         channel = self.world.channels[row["channel_id"]]
         may = self.world.allowed(channel, row["author_id"]) & Permission.MENTION_EVERYONE
-        loud = "everyone" in parse and re.search(r"@(everyone|here)\b", row["content"])
+        loud = "everyone" in parse and re.search(r"@(everyone|here)\b", text)
         row["mention_everyone"] = bool(loud and may)
+        named = dict.fromkeys(re.findall(r"<@&(\d+)>", text))
+        row["mention_roles"] = [i for i in named if "roles" in parse or i in map(str, roles)]
 
     # reactions -------------------------------------------------------------------------------
 

@@ -8,6 +8,7 @@ import shutil
 import sqlite3
 import sys
 import time
+from collections import Counter
 from pathlib import Path
 
 import pytest
@@ -33,6 +34,7 @@ class Scene:
         self.log = folder / "bot.log"
         self.process = None
         self.painted: set[int] = set()
+        self.deaths: Counter[int] = Counter()  # processes that died with this job inside
         self.asked: list[dict] = []
         self._read = 0
         self._environment = environment
@@ -115,16 +117,34 @@ class Scene:
         return row
 
     def click(self, message: dict, custom_id: str, name: str = "painter") -> dict:
-        """Somebody presses a button."""
-        me = self.server.world.user(name)["id"]
-        body = {"type": 3, "message_id": message["id"], "custom_id": custom_id}
-        return self.server.page.gestures.begin(me, body, {})
+        """Somebody presses a button; the row of the interaction."""
+        return self._begin(name, 3, message_id=message["id"], custom_id=custom_id)
 
     def use(self, command: str, name: str = "painter", **options) -> dict:
-        """Somebody uses a command; the row of the interaction."""
+        """Somebody uses a command."""
+        return self._begin(name, 2, channel_id=self.places[0], command=command, options=options)
+
+    def type(self, command: str, option: str, typed: str, name: str = "painter") -> dict:
+        """Somebody types into an option that proposes choices."""
+        return self._begin(
+            name, 4, channel_id=self.places[0], command=command, focused=option,
+            options={option: typed},
+        )  # fmt: skip
+
+    def submit(self, asked: dict, name: str = "painter", **values) -> dict:
+        """Somebody fills in and sends the window that was opened for them."""
+        return self._begin(name, 5, interaction_id=asked["id"], values=values)
+
+    def _begin(self, name: str, kind: int, **body) -> dict:
         me = self.server.world.user(name)["id"]
-        body = {"type": 2, "channel_id": self.places[0], "command": command, "options": options}
-        return self.server.page.gestures.begin(me, body, {})
+        return self.server.page.gestures.begin(me, {"type": kind, **body}, {})
+
+    async def until_answered(self, row: dict, timeout_s: float = 60) -> dict:
+        """Wait until an interaction has had its answer."""
+        async with asyncio.timeout(timeout_s):
+            while row["state"] == "new":
+                await asyncio.sleep(0.01)
+        return row
 
     async def until(self, wanted, timeout_s: float = 60) -> dict:
         """Wait for a message; the newest that fits."""
@@ -192,8 +212,10 @@ class Scene:
             await asyncio.sleep(0.02)
 
     def _served(self) -> bool:
-        answered = all(row["state"] != "new" for row in self._fresh)
-        return answered and set(self.promised()) <= self.all_grids().keys()
+        if any(row["state"] == "new" for row in self._fresh):
+            return False
+        left = set(self.promised()) - self.all_grids().keys()
+        return not left or left <= self.given_up()
 
     async def until_quiet(self, timeout_s: float = 60) -> None:
         """Wait until nothing is left to do in the database, or the bot is dead."""
@@ -240,26 +262,34 @@ class Scene:
             has_table = self._look("SELECT 1 FROM sqlite_schema WHERE name = 'pictures'")
             if has_table:
                 self.painted = {r[0] for r in self._look("SELECT DISTINCT job_id FROM pictures")}
+                running = self._look("SELECT id FROM jobs WHERE state = 'running'")
+                self.deaths.update(row[0] for row in running)
         grids = self.all_grids()
         for row in self.asked:
             assert len(grids.get(int(row["id"]), [])) <= 1, "posted twice"
 
-    async def finish(self, **options) -> None:
+    def given_up(self) -> set[int]:
+        """Return the jobs that failed and whose painter was told so."""
+        return {
+            r[0] for r in self._look("SELECT id FROM jobs WHERE state = 'failed' AND untold = 0")
+        }
+
+    async def finish(self) -> None:
         """Let a last process keep every promise, and count."""
         if not self.alive:
-            await self.start(**options)
+            await self.start()
             assert await self.until_online()
         await self.until_served()
         await self.until_quiet()
         await asyncio.sleep(0.2)
         await self.kill()
         self.check()
-        grids = self.all_grids()
-        lost = [job for job in self.promised() if len(grids.get(job, [])) != 1]
+        self._check_given_up()
+        grids, given_up = self.all_grids(), self.given_up()
+        lost = [job for job in self.promised() if len(grids.get(job, [])) != (job not in given_up)]
         assert not lost, f"lost: {lost}"
-        assert self._look("SELECT count(*) FROM jobs WHERE state NOT IN ('done', 'cancelled')") == [
-            (0,)
-        ]
+        ended = self._look("SELECT id FROM jobs WHERE state NOT IN ('done', 'cancelled')")
+        assert {row[0] for row in ended} == given_up
         owned = {r[0] for r in self._look("SELECT file FROM pictures")}
         left = {p.relative_to(self.data).as_posix() for p in self.data.glob("pictures/*/*.png")}
         assert owned <= left, "a picture's file is missing"
@@ -268,6 +298,16 @@ class Scene:
         assert TOKEN not in text
         for row in self.asked:
             assert row["token"] not in text, "a token stands in the log"
+
+    def _check_given_up(self) -> None:
+        """Only a job inside which so many processes died is given up, and is told so once."""
+        from bot.runner import CRASHES
+
+        given_up = self.given_up()
+        early = {job: self.deaths[job] for job in given_up if self.deaths[job] < CRASHES}
+        assert not early, f"given up too early: {early}"
+        contents = [row["content"] for row in self.server.world.messages.values()]
+        assert sum("the job was given up" in text for text in contents) == len(given_up)
 
 
 @pytest.fixture

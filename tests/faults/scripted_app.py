@@ -15,7 +15,6 @@ import aiosqlite
 from PIL import Image
 
 import bot.app
-import bot.runner
 from engine import Cancelled, ModelCard, Painted, Progress, Stats
 
 OPTIONS = json.loads(sys.argv[1])
@@ -124,5 +123,4 @@ def arm(points: Points) -> None:
 if __name__ == "__main__":
     arm(Points(*OPTIONS.get("kill", ())))
     bot.app.Engine = ScriptedEngine
-    bot.runner.CRASHES = OPTIONS.get("crashes", bot.runner.CRASHES)
     os._exit(bot.app.main())
