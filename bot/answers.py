@@ -12,7 +12,7 @@ import discord
 from bot import messages
 from bot.disk import FULL
 from bot.errors import DiskError, UserError
-from bot.language import speak
+from bot.language import _, speak
 
 log = logging.getLogger(__name__)
 
@@ -60,12 +60,12 @@ async def explain(interaction: discord.Interaction[Any], error: BaseException) -
         await refuse(interaction, str(error), error.title, error.asked)
     elif isinstance(error, DiskError):
         log.error("interaction=%s could not be kept: %s", interaction.id, error)
-        await refuse(interaction, FULL)
+        await refuse(interaction, _(FULL))
     elif isinstance(error, discord.NotFound) and error.code == TOO_LATE:
         log.warning("interaction=%s came too late to be answered", interaction.id)
     else:
         log.error("interaction=%s failed", interaction.id, exc_info=error)
-        await refuse(interaction, messages.SORRY)
+        await refuse(interaction, _(messages.SORRY))
 
 
 @contextlib.asynccontextmanager

@@ -205,6 +205,6 @@ async def _acknowledge(asked: Asked, job: Job) -> None:
         elif now.state is State.CANCELLED:
             await message.edit(content=messages.stopped(now))
         elif now.state in {State.FAILED, State.UNDELIVERABLE}:
-            await message.edit(content=messages.failed(now, now.error or messages.SORRY))
+            await message.edit(content=messages.failed(now))
     except (discord.HTTPException, aiohttp.ClientError, OSError) as error:
         log.warning("job=%d has no message of its own: %s", job.id, error)

@@ -13,7 +13,7 @@ from discord.http import Route
 from bot import batch, buttons, menus, messages, permissions, presses, reactions, regions
 from bot.admin import desk as admin
 from bot.admin import reports, setup
-from bot.answers import answering, explain, refuse
+from bot.answers import answering, explain
 from bot.commands import (
     blend,
     cancel,
@@ -38,7 +38,8 @@ from bot.commands import (
 )
 from bot.commands import help as help_command
 from bot.desk import Asked, DeskClient
-from bot.language import speak
+from bot.errors import UserError
+from bot.language import _, speak
 from bot.safety import Place
 from bot.translator import Translator
 
@@ -175,23 +176,23 @@ class Easel(DeskClient):
         """Do what a panel's button says; the buttons under grids answer for themselves."""
         pressed: dict[str, Any] = dict(interaction.data or {})
         custom_id = str(pressed.get("custom_id", ""))
-        for pattern, act in PRESSED:
-            if found := pattern.fullmatch(custom_id):
-                async with answering(interaction):
+        async with answering(interaction):
+            for pattern, act in PRESSED:
+                if found := pattern.fullmatch(custom_id):
                     await act(interaction, found)
-                return
-        if not buttons.is_known(self, custom_id):
-            await refuse(interaction, messages.UNKNOWN_BUTTON)
+                    return
+            if not buttons.is_known(self, custom_id):
+                raise UserError(_(messages.UNKNOWN_BUTTON))
 
     async def _submit(self, interaction: discord.Interaction[Any]) -> None:
         """Do what a window says that somebody sent, also one from before a restart."""
         sent: dict[str, Any] = dict(interaction.data or {})
-        for pattern, act in SUBMITTED:
-            if found := pattern.fullmatch(str(sent.get("custom_id", ""))):
-                async with answering(interaction):
+        async with answering(interaction):
+            for pattern, act in SUBMITTED:
+                if found := pattern.fullmatch(str(sent.get("custom_id", ""))):
                     await act(interaction, found)
-                return
-        await refuse(interaction, messages.UNKNOWN_BUTTON)
+                    return
+            raise UserError(_(messages.UNKNOWN_BUTTON))
 
     async def press(self, asked: Asked, op: str, job_id: int, index: int) -> None:
         """Do what a button under a picture says."""

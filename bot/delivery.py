@@ -7,7 +7,7 @@ A grid that finds no place is kept, and given to its painter when they next ask 
 import asyncio
 import io
 import logging
-from collections.abc import AsyncIterator, Collection
+from collections.abc import AsyncIterator, Callable, Collection
 from contextlib import asynccontextmanager
 from dataclasses import replace
 from typing import Any
@@ -21,6 +21,7 @@ from bot.desk import DeskClient
 from bot.errors import DiskError, UserError
 from bot.finish import LARGEST_BYTES, Finisher, PicturesLostError
 from bot.jobs import Job, Posted, State, WrongStateError, story
+from bot.language import speaking
 from bot.places import Places, Way, posted
 from bot.progress import ProgressBoard
 from bot.rules import Rules
@@ -106,7 +107,7 @@ class Delivery:
         await self._board.close(job.id)
         text = messages.stopped(job)
         if job.state is State.FAILED:
-            text = messages.failed(job, job.error or messages.SORRY)
+            text = messages.failed(job)
         seen = replace(await self._acknowledged(job), token=job.token)
         try:
             message_id = await posts.edit_ack(self._client, seen, text)
@@ -120,15 +121,16 @@ class Delivery:
         elif job.ephemeral or job.state is State.FAILED:
             await self._places.write(job, text)
 
-    async def alarm(self, sentence: str) -> None:
-        """Tell the log channel of every server that has one."""
+    async def alarm(self, sentence: Callable[[], str]) -> None:
+        """Tell the log channel of every server that has one, in the server's language."""
         for guild in self._client.guilds:
-            channel_id = Rules.read(await self._store.guild_setting(guild.id)).log
-            if channel_id is None:
+            rules = Rules.read(await self._store.guild_setting(guild.id))
+            if rules.log is None:
                 continue
-            channel = self._client.get_partial_messageable(channel_id, guild_id=guild.id)
+            channel = self._client.get_partial_messageable(rules.log, guild_id=guild.id)
             try:
-                await channel.send(sentence)
+                with speaking(rules.speech(guild.preferred_locale)):
+                    await channel.send(sentence())
             except (discord.HTTPException, aiohttp.ClientError, OSError) as error:
                 log.warning("guild=%d its log channel cannot be written: %s", guild.id, error)
 

@@ -15,6 +15,7 @@ from bot.data import DataFolder
 from bot.drafts import Drafts
 from bot.errors import UserError
 from bot.finish import Finisher
+from bot.language import _
 from bot.ledger import Ledger
 from bot.messages import FOREIGN_MODEL
 from bot.preferences import Preferences
@@ -95,7 +96,7 @@ class Desk:
             if card.name == name:
                 return card
         models = ", ".join(f"`{card.name}`" for card in cards)
-        raise UserError(FOREIGN_MODEL.format(model=name, models=models))
+        raise UserError(_(FOREIGN_MODEL).format(model=name, models=models))
 
     async def preferences(self, user_id: int) -> Preferences:
         """Return what a painter prefers; it is at hand but for the first look."""

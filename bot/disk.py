@@ -9,6 +9,7 @@ from typing import ParamSpec, TypeVar
 
 from bot.data import DataFolder
 from bot.errors import DiskError, UserError
+from bot.language import N_, _
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -19,7 +20,7 @@ RESERVE_BYTES = 512 * 2**20
 """With less than this left, no new job is taken: what is queued still needs room."""
 TRIAL_BYTES = 2**20
 
-FULL = (
+FULL = N_(
     "Easel's disk is full, so nothing new is taken in for now; what waits is kept. "
     "Please tell whoever runs this bot."
 )
@@ -44,15 +45,17 @@ class Disk:
 
         """
         if self.broken or self.low:
-            raise UserError(FULL)
+            raise UserError(_(FULL))
 
     @property
     def trouble(self) -> str | None:
         """What is wrong, for the operator; None if nothing is."""
         if self.broken:
-            return f"The data folder {self._data.root} cannot be written; new jobs are refused."
+            said = _("The data folder {folder} cannot be written; new jobs are refused.")
+            return said.format(folder=self._data.root)
         if self.low:
-            return f"The disk of {self._data.root} is almost full; new jobs are refused."
+            said = _("The disk of {folder} is almost full; new jobs are refused.")
+            return said.format(folder=self._data.root)
         return None
 
     def fail(self, error: Exception) -> None:

@@ -25,7 +25,7 @@ from bot.errors import DiskError, UserError
 from bot.flags import Wish
 from bot.grammar import take_links
 from bot.jobs import Job, Kind, Picture, State
-from bot.language import speaking
+from bot.language import _, speaking
 from bot.modes import in_mode, not_in_lane
 from bot.pace import Outlook
 from bot.permissions import check_bot
@@ -51,7 +51,7 @@ async def check_asked(asked: Asked) -> Rules:
     """
     desk = asked.client.desk
     if desk.closing:
-        raise UserError(messages.RESTARTING)
+        raise UserError(_(messages.RESTARTING))
     rules = await check_painter(asked)
     check_bot(asked)
     return rules
@@ -70,7 +70,7 @@ async def known_job(asked: Asked, job_id: int) -> Job:
         same_server = job.guild_id is not None and job.guild_id == asked.guild_id
         if same_server or asked.user.id == job.user_id or asked.channel_id == job.channel_id:
             return job
-    raise UserError(messages.UNKNOWN_JOB)
+    raise UserError(_(messages.UNKNOWN_JOB))
 
 
 def new_job(asked: Asked, kind: Kind, request: Request, shown: str) -> Job:
@@ -115,7 +115,7 @@ class PictureGoneError(UserError):
     """A picture is no longer kept; it can be painted again."""
 
     def __init__(self, job: Job) -> None:
-        super().__init__(messages.LOST_PICTURE)
+        super().__init__(_(messages.LOST_PICTURE))
         self.job = job
 
 
@@ -284,7 +284,7 @@ async def _notes(asked: Asked, job: Job) -> list[str]:
     desk = asked.client.desk
     notes = [note] if (note := await not_in_lane(asked, job)) else []
     if desk.runner.room.inside_of(job.user_id) >= desk.settings.running_per_painter:
-        notes.append(messages.QUEUED)
+        notes.append(_(messages.QUEUED))
     if desk.card(job.request.model).untrained:
-        notes.append(messages.UNTRAINED)
+        notes.append(f"-# {_(messages.EXPECT_NOISE)}")
     return notes + ([note] if (note := messages.reading(job)) else [])

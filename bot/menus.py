@@ -19,30 +19,34 @@ from bot.errands import Spot, behind, owner_of, send_letter, take_away
 from bot.errors import UserError
 from bot.intake import check_asked, known_job
 from bot.jobs import FINAL, Job, Posted
+from bot.language import N_, _, named, nearest
 from bot.orders import draft_of
 from bot.permissions import may_moderate
 from engine import SEEDS
 
-NOT_OURS = "This message is none of Easel's pictures, so there is nothing to do with it."
-NOT_YOURS = "Only its painter and moderators (Manage Messages) can stop or delete this."
-NOT_YOUR_LETTER = (
+NOT_OURS = N_("This message is none of Easel's pictures, so there is nothing to do with it.")
+NOT_YOURS = N_("Only its painter and moderators (Manage Messages) can stop or delete this.")
+NOT_YOUR_LETTER = N_(
     "Only its painter can have this sent. To get it yourself take it out of the grid with U1–U4, "
     "or paint it again with 🔄."
 )
-NOT_DONE = "This is still being painted; try again when it is done."
-LETTER_CLOSED = (
+NOT_DONE = N_("This is still being painted; try again when it is done.")
+LETTER_CLOSED = N_(
     "I could not send you a direct message. Allow direct messages from this server's members in "
     "its privacy settings, then try again."
 )
-NO_PICTURE = (
+NO_PICTURE = N_(
     "This message has no picture that Easel can start from; it takes PNG, JPEG and WEBP files."
 )
-TOO_OLD = "This window was open for too long. Please open it again from the message's menu."
-PLACEHOLDER = "What it is to become; --strength 0.3 stays near the picture, 0.9 goes far"
+NO_LOG = N_(
+    "This server has no channel for reports; its admins can name one with `/easel config set log:`."
+)
+TOO_OLD = N_("This window was open for too long. Please open it again from the message's menu.")
+PLACEHOLDER = N_("What it is to become; --strength 0.3 stays near the picture, 0.9 goes far")
 WINDOW = re.compile(r"p:(?P<draft>[0-9]{1,20}):[0-9]{1,20}")
 """The id of the window that asks what is to come of a picture."""
 HOW = re.compile(r"how:(?P<job>[0-9]{1,20}):(?P<tile>[0-3])")
-NO_MEMORY = "Neither Easel nor the picture itself remembers what this was painted from."
+NO_MEMORY = N_("Neither Easel nor the picture itself remembers what this was painted from.")
 
 
 @app_commands.context_menu(name="Cancel Job")
@@ -51,14 +55,16 @@ async def cancel(interaction: discord.Interaction[Any], message: discord.Message
     asked: Asked = interaction
     job, posted = await _ours(asked, message)
     if asked.user.id != owner_of(job, posted) and not may_moderate(asked.permissions):
-        raise UserError(NOT_YOURS)
+        raise UserError(_(NOT_YOURS))
     await asked.response.defer(ephemeral=True, thinking=True)
     was_running = posted is None and job.state not in FINAL
     stopped = await take_away(asked.client, _spot(asked, message), job, posted)
     if stopped:
-        text = "The job is stopped."
+        text = _("The job is stopped.")
+    elif was_running:
+        text = _("The job was done before it could be stopped.")
     else:
-        text = "The job was done before it could be stopped." if was_running else "It is deleted."
+        text = _("It is deleted.")
     await asked.edit_original_response(content=text)
 
 
@@ -68,12 +74,12 @@ async def send(interaction: discord.Interaction[Any], message: discord.Message) 
     asked: Asked = interaction
     job, posted = await _ours(asked, message)
     if asked.user.id != owner_of(job, posted):
-        raise UserError(NOT_YOUR_LETTER)
+        raise UserError(_(NOT_YOUR_LETTER))
     if posted is None:
-        raise UserError(NOT_DONE)
+        raise UserError(_(NOT_DONE))
     await asked.response.defer(ephemeral=True, thinking=True)
     sent = await send_letter(asked.client, _spot(asked, message), job, posted)
-    await asked.edit_original_response(content="Sent." if sent else LETTER_CLOSED)
+    await asked.edit_original_response(content=_("Sent.") if sent else _(LETTER_CLOSED))
 
 
 @app_commands.context_menu(name="Report Job")
@@ -84,15 +90,13 @@ async def report_job(interaction: discord.Interaction[Any], message: discord.Mes
     check_server(asked)
     job, posted = await _ours(asked, message)
     if posted is None:
-        raise UserError(NOT_DONE)
+        raise UserError(_(NOT_DONE))
     if (await asked.client.desk.rules(asked.guild_id)).log is None:
-        raise UserError(
-            "This server has no channel for reports; its admins can name one with "
-            "`/easel config set log:`."
-        )
+        raise UserError(_(NO_LOG))
     await asked.response.defer(ephemeral=True, thinking=True)
     await report(asked.client, asked.user.id, job, posted)
-    await asked.edit_original_response(content="Reported to the admins of this server. Thank you.")
+    thanks = _("Reported to the admins of this server. Thank you.")
+    await asked.edit_original_response(content=thanks)
 
 
 @app_commands.context_menu(name="Show parameters")
@@ -116,7 +120,8 @@ async def show_parameters(interaction: discord.Interaction[Any], message: discor
 def _how(job_id: int, tile: int) -> discord.ui.View:
     """The button under the parameters; Discord has no room for a sixth entry in the menu."""
     view = discord.ui.View(timeout=None)
-    view.add_item(discord.ui.Button(label="How it was painted", custom_id=f"how:{job_id}:{tile}"))
+    label = _("How it was painted")
+    view.add_item(discord.ui.Button(label=label, custom_id=f"how:{job_id}:{tile}"))
     view.stop()  # what is pressed is read from its custom_id, so discord.py need keep nothing
     return view
 
@@ -135,7 +140,7 @@ async def explain_job(asked: Asked, pressed: re.Match[str]) -> None:
 
     def at_hand(file: str | None) -> str | None:
         if file and not desk.data.path(file).is_file():
-            raise UserError(messages.LOST_SOURCE)
+            raise UserError(_(messages.LOST_SOURCE))
         return str(desk.data.path(file)) if file else None
 
     request = replace(
@@ -157,11 +162,12 @@ async def use(interaction: discord.Interaction[Any], message: discord.Message) -
     kinds = [(a.content_type or "").partition(";")[0] in attachments.TYPES
              for a in message.attachments]  # fmt: skip
     if True not in kinds:
-        raise UserError(NO_PICTURE)
+        raise UserError(_(NO_PICTURE))
     draft = draft_of(asked, "", message.attachments[kinds.index(True)])
     await asyncio.to_thread(asked.client.desk.drafts.keep, asked.id, draft)
-    field = modals.Field(name="prompt", label="Prompt", placeholder=PLACEHOLDER)
-    await modals.ask(asked, f"p:{asked.id}", "Use as image prompt", field)
+    field = modals.Field(name="prompt", label=_("Prompt"), placeholder=_(PLACEHOLDER))
+    title = named("Use as image prompt", nearest(asked.locale))
+    await modals.ask(asked, f"p:{asked.id}", title, field)
 
 
 async def submit(asked: Asked, window: re.Match[str]) -> None:
@@ -173,7 +179,7 @@ async def submit(asked: Asked, window: re.Match[str]) -> None:
     """
     draft = await asyncio.to_thread(asked.client.desk.drafts.take, int(window["draft"]))
     if draft is None or draft.user_id != asked.user.id:
-        raise UserError(TOO_OLD)
+        raise UserError(_(TOO_OLD))
     await start(asked, replace(draft, text=modals.read(asked).texts.get("prompt", "")))
 
 
@@ -190,7 +196,7 @@ async def _remembered(asked: Asked, message: discord.Message) -> str:
             return messages.refusal(
                 "\n".join(map(messages.escape, remembered.parameters.splitlines()))
             )
-    return NO_MEMORY
+    return _(NO_MEMORY)
 
 
 async def _ours(asked: Asked, message: discord.Message) -> tuple[Job, Posted | None]:
@@ -202,7 +208,7 @@ async def _ours(asked: Asked, message: discord.Message) -> tuple[Job, Posted | N
     """
     job, posted = await behind(asked.client, message.id)
     if job is None or not _is_near(asked, job, posted):
-        raise UserError(NOT_OURS)
+        raise UserError(_(NOT_OURS))
     return job, posted
 
 

@@ -11,7 +11,7 @@ from collections.abc import Iterable, Sequence
 
 from bot import pace
 from bot.jobs import UPSCALES, Job, Kind, Lane, State
-from bot.language import in_its_language
+from bot.language import N_, _, in_its_language, ngettext
 from bot.pace import Outlook
 from engine import read_request
 
@@ -26,25 +26,28 @@ BAR = 10
 SURE_PERCENT = 10
 """Before so much is painted nobody can say when it will be done."""
 
-EXPECT_NOISE = "untrained model: expect noise"
-UNTRAINED = f"-# {EXPECT_NOISE}"
-QUEUED = (
+EXPECT_NOISE = N_("untrained model: expect noise")
+QUEUED = N_(
     "-# Job queued: you have reached the maximum allowed number of concurrent jobs. "
     "Don't worry, this job will start as soon as another one finishes!"
 )
-RESTARTING = "Easel is restarting. Please try again in a minute; what it has taken in is kept."
-SORRY = "Something went wrong on this side, and it has been logged. Please try again."
-UNKNOWN_JOB = "Easel no longer knows the job behind this message. Paint it again with `/imagine`."
-UNKNOWN_BUTTON = "This button is of another version of Easel. Paint it again with `/imagine`."
-LOST_PICTURE = (
+RESTARTING = N_("Easel is restarting. Please try again in a minute; what it has taken in is kept.")
+SORRY = N_("Something went wrong on this side, and it has been logged. Please try again.")
+UNKNOWN_JOB = N_(
+    "Easel no longer knows the job behind this message. Paint it again with `/imagine`."
+)
+UNKNOWN_BUTTON = N_("This button is of another version of Easel. Paint it again with `/imagine`.")
+LOST_PICTURE = N_(
     "The picture behind this button is no longer on Easel's disk, for old pictures make room for "
     "new ones. Easel can paint it again with the same seed."
 )
-LOST_SOURCE = (
+LOST_SOURCE = N_(
     "The picture that this one started from is no longer on Easel's disk, so it cannot be painted "
     "again as it was. Paint a new one with `/imagine`."
 )
-FOREIGN_MODEL = "This was painted with `{model}`, which Easel does not have now; it has {models}."
+FOREIGN_MODEL = N_(
+    "This was painted with `{model}`, which Easel does not have now; it has {models}."
+)
 
 _HIDDEN = dict.fromkeys(
     [0x200B, 0x200E, 0x200F, 0x2060, 0xFEFF, *range(0x202A, 0x202F), *range(0x2066, 0x206A)]
@@ -106,20 +109,20 @@ def _around(before: str, shown: str, after: str) -> str:
 
 
 BYLINES = {
-    Kind.VARIATION: "Variations by",
-    Kind.VARY_SUBTLE: "Variations (Subtle) by",
-    Kind.VARY_STRONG: "Variations (Strong) by",
-    Kind.VARY_REGION: "Variations (Region) by",
-    Kind.REMIX_SUBTLE: "Remix (Subtle) by",
-    Kind.REMIX_STRONG: "Remix (Strong) by",
-    Kind.REMIX_REGION: "Remix (Region) by",
-    Kind.UPSCALE_SUBTLE: "Upscaled (Subtle) by",
-    Kind.UPSCALE_CREATIVE: "Upscaled (Creative) by",
-    Kind.ZOOM: "Zoom Out by",
-    Kind.PAN_LEFT: "Pan Left by",
-    Kind.PAN_RIGHT: "Pan Right by",
-    Kind.PAN_UP: "Pan Up by",
-    Kind.PAN_DOWN: "Pan Down by",
+    Kind.VARIATION: N_("Variations by {who}"),
+    Kind.VARY_SUBTLE: N_("Variations (Subtle) by {who}"),
+    Kind.VARY_STRONG: N_("Variations (Strong) by {who}"),
+    Kind.VARY_REGION: N_("Variations (Region) by {who}"),
+    Kind.REMIX_SUBTLE: N_("Remix (Subtle) by {who}"),
+    Kind.REMIX_STRONG: N_("Remix (Strong) by {who}"),
+    Kind.REMIX_REGION: N_("Remix (Region) by {who}"),
+    Kind.UPSCALE_SUBTLE: N_("Upscaled (Subtle) by {who}"),
+    Kind.UPSCALE_CREATIVE: N_("Upscaled (Creative) by {who}"),
+    Kind.ZOOM: N_("Zoom Out by {who}"),
+    Kind.PAN_LEFT: N_("Pan Left by {who}"),
+    Kind.PAN_RIGHT: N_("Pan Right by {who}"),
+    Kind.PAN_UP: N_("Pan Up by {who}"),
+    Kind.PAN_DOWN: N_("Pan Down by {who}"),
 }
 """What stands before the painter's name over what came of another picture."""
 VARIATIONS = frozenset(
@@ -129,12 +132,13 @@ VARIATIONS = frozenset(
 
 def _by(job: Job) -> str:
     """Say whose it is and what it is of another picture, as it stands when it is done."""
-    return " ".join(filter(None, (" -", BYLINES.get(job.kind), f"<@{job.user_id}>")))
+    return " - " + _(BYLINES.get(job.kind, "{who}")).format(who=f"<@{job.user_id}>")
 
 
 def _doing(job: Job) -> str:
     """Say the same while it is painted."""
-    return f" - Upscaling by <@{job.user_id}>" if job.kind in UPSCALES else _by(job)
+    upscaling = _("Upscaling by {who}").format(who=f"<@{job.user_id}>")
+    return f" - {upscaling}" if job.kind in UPSCALES else _by(job)
 
 
 def _mode(job: Job) -> str:
@@ -142,22 +146,25 @@ def _mode(job: Job) -> str:
 
     Midjourney writes `(fast)` behind every prompt; what is always there tells nobody anything.
     """
-    words = {Lane.TURBO: "turbo", Lane.FAST: "fast", Lane.RELAX: "relaxed"}[job.lane]
-    words += ", stealth" if job.ephemeral else ""
-    return "" if words == "fast" else f" ({words})"
+    lane = {Lane.TURBO: _("turbo"), Lane.FAST: _("fast"), Lane.RELAX: _("relaxed")}[job.lane]
+    if job.ephemeral:
+        return f" ({lane}, {_('stealth')})"
+    return "" if job.lane is Lane.FAST else f" ({lane})"
 
 
 @in_its_language
 def waiting(job: Job, *, because: str | None = None, notes: Iterable[str] = ()) -> str:
     """Say that the job is taken in; `because` names what it waits for, such as a loading model."""
-    state = f"(Waiting to start: {because})" if because else "(Waiting to start)"
+    state = _("(Waiting to start)")
+    if because:
+        state = _("(Waiting to start: {because})").format(because=because)
     after = f" - <@{job.user_id}> {state}" + "".join(f"\n{note}" for note in notes)
-    before, number = "", (job.parent_tile or 0) + 1
+    before = ""
     if job.kind in VARIATIONS:
-        before = f"Making variations for image #{number} with prompt "
+        before = _("Making variations for image #{number} with prompt ")
     elif job.kind in UPSCALES:
-        before = f"Upscaling image #{number} with "
-    return _around(before, job.shown, after)
+        before = _("Upscaling image #{number} with ")
+    return _around(before.format(number=(job.parent_tile or 0) + 1), job.shown, after)
 
 
 def outlook(seen: Outlook | None) -> str | None:
@@ -166,7 +173,7 @@ def outlook(seen: Outlook | None) -> str | None:
         return None
     words = []
     if seen.place > 0:
-        words.append(f"{seen.place} job{'s' if seen.place > 1 else ''} before it")
+        words.append(ngettext("{number} job before it", "{number} jobs before it", seen.place))
     if seen.eta_s is not None and seen.eta_s >= pace.SHOWN_S:
         words.append(pace.phrase(seen.eta_s))
     return ", ".join(words) or None
@@ -188,12 +195,14 @@ def _bar(percent: int) -> str:
 def _ahead(job: Job, percent: int) -> str:
     """Say at which step the job is, and when it ends if it goes on like this."""
     steps = job.request.steps_to_run
-    words = f"step {-(-percent * steps // 100)} of {steps}"
+    words = _("step {step} of {steps}").format(step=-(-percent * steps // 100), steps=steps)
     if job.started_at is None or percent < SURE_PERCENT:
         return words
     now = time.time()
     left_s = (now - job.started_at) * (100 - percent) / percent
-    return words if left_s < pace.SHOWN_S else f"{words}, done <t:{round(now + left_s)}:R>"
+    if left_s < pace.SHOWN_S:
+        return words
+    return _("{step}, done {when}").format(step=words, when=f"<t:{round(now + left_s)}:R>")
 
 
 @in_its_language
@@ -206,36 +215,42 @@ def finished(job: Job) -> str:
 def reading(job: Job) -> str | None:
     """Say what is drawn as something near it and which words the model does not know, if any."""
     read = read_request(job.request)
-    drawn = [f"{escape(known)} (for {escape(word)})" for word, known in read.drawn_as]
-    parts = [f"Drawn as: {', '.join(drawn)}."] if drawn else []
+    drawn = ", ".join(
+        _("{drawn} (for {word})").format(drawn=escape(known), word=escape(word))
+        for word, known in read.drawn_as
+    )
+    parts = [_("Drawn as: {drawn}.").format(drawn=drawn)] if drawn else []
     if read.unknown:
-        parts.append(f"Words this model does not know: {', '.join(map(escape, read.unknown))}.")
+        unknown = ", ".join(map(escape, read.unknown))
+        parts.append(_("Words this model does not know: {words}.").format(words=unknown))
     return shorten(f"-# {' '.join(parts)}", LONGEST_NOTE) if parts else None
 
 
 @in_its_language
 def stopped(job: Job) -> str:
     """Say that the job was cancelled."""
-    return _around("", job.shown, f"{_doing(job)} (Stopped)")
+    return _around("", job.shown, f"{_doing(job)} {_('(Stopped)')}")
 
 
 @in_its_language
-def failed(job: Job, sentence: str) -> str:
+def failed(job: Job, sentence: str | None = None) -> str:
     """Say that the job failed, and why."""
-    return _around("", job.shown, f"{_doing(job)} (Failed)\n{shorten(sentence, 600)}")
+    why = shorten(sentence or job.error or _(SORRY), 600)
+    return _around("", job.shown, f"{_doing(job)} {_('(Failed)')}\n{why}")
 
 
 @in_its_language
 def picture(job: Job, tile: int, user_id: int) -> str:
     """Stand over one picture taken out of a grid."""
-    return _around("", job.shown, f" - Image #{tile + 1} <@{user_id}>")
+    taken = _("Image #{number} {who}").format(number=tile + 1, who=f"<@{user_id}>")
+    return _around("", job.shown, f" - {taken}")
 
 
 def listed(job: Job, seen: Outlook | None) -> str:
     """Return one line about a job that is not done; `seen` is what is known of its wait."""
-    state = outlook(seen) or "next" if seen else "painting"
+    state = outlook(seen) or _("next") if seen else _("painting")
     if job.state is State.UNDELIVERABLE:
-        state = "painted, but there was no place to post it; it comes with your next command"
+        state = _("painted, but there was no place to post it; it comes with your next command")
     where = ""
     if job.ack_message_id is not None:
         where = f" {jump(job.guild_id, job.channel_id, job.ack_message_id)}"
@@ -245,7 +260,8 @@ def listed(job: Job, seen: Outlook | None) -> str:
 @in_its_language
 def sent_to_you(job: Job, link: str) -> str:
     """Say where the pictures are that nobody else has seen."""
-    return _around("", job.shown, f"{_by(job)}{_mode(job)}\nSent to you by direct message: {link}")
+    sent = _("Sent to you by direct message: {link}").format(link=link)
+    return _around("", job.shown, f"{_by(job)}{_mode(job)}\n{sent}")
 
 
 def jump(guild_id: int | None, channel_id: int, message_id: int) -> str:
@@ -256,15 +272,16 @@ def jump(guild_id: int | None, channel_id: int, message_id: int) -> str:
 @in_its_language
 def letter(job: Job, seed: int) -> str:
     """Stand over the pictures sent by direct message."""
-    return _around("", job.shown, f"\n**Job ID**: {job.id}\n**seed** {seed}")
+    about = _("**Job ID**: {job_id}\n**seed** {seed}").format(job_id=job.id, seed=seed)
+    return _around("", job.shown, f"\n{about}")
 
 
 def closed_letterbox(user_id: int) -> str:
     """Say in the channel that the direct message did not arrive."""
-    return (
-        f"<@{user_id}> I could not send you a direct message. "
+    return _(
+        "{who} I could not send you a direct message. "
         "Allow direct messages from this server's members in its privacy settings, then ✉️ again."
-    )
+    ).format(who=f"<@{user_id}>")
 
 
 def refusal(sentence: str) -> str:
@@ -286,19 +303,22 @@ def pages(lines: Iterable[str]) -> list[str]:
 
 def really(template: str, number: int) -> str:
     """Ask whether so many jobs of one template are meant."""
-    prompts = many(number, "prompt")
-    question = f"You are about to imagine **{prompts}**. Are you sure you want to continue?\n"
-    return _around(question, template, "")
+    question = ngettext(
+        "You are about to imagine **{number} prompt**. Are you sure you want to continue?",
+        "You are about to imagine **{number} prompts**. Are you sure you want to continue?",
+        number,
+    )
+    return _around(f"{question}\n", template, "")
 
 
 def none_of(template: str) -> str:
     """Say that nothing of a template is painted."""
-    return _around("Nothing was painted of ", template, "")
+    return _around(_("Nothing was painted of "), template, "")
 
 
 def all_of(number: int) -> str:
     """Say that so many jobs were taken in."""
-    return f"{many(number, 'job')} {'is' if number == 1 else 'are'} on the way."
+    return ngettext("{number} job is on the way.", "{number} jobs are on the way.", number)
 
 
 def prompts(shown: Sequence[str]) -> str:

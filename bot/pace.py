@@ -4,6 +4,7 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
 from bot.jobs import Entry
+from bot.language import _
 
 MEMORY = 0.9
 """How much of what was measured before still counts when one more job is painted."""
@@ -62,5 +63,5 @@ def outlooks(
 def phrase(seconds: float) -> str:
     """Return a wait in words: no more exact than it is known."""
     if seconds < 90:
-        return f"about {max(5 * round(seconds / 5), 5)} s"
-    return f"about {round(seconds / 60)} min"
+        return _("about {number} s").format(number=max(5 * round(seconds / 5), 5))
+    return _("about {number} min").format(number=round(seconds / 60))

@@ -1,6 +1,6 @@
 """Whom the runner works with: who posts, who judges, who paints. It knows them by this only."""
 
-from collections.abc import AsyncGenerator, Sequence
+from collections.abc import AsyncGenerator, Callable, Sequence
 from typing import Protocol
 
 from bot.jobs import Job
@@ -22,7 +22,7 @@ class Outbox(Protocol):
     async def report(self, job: Job) -> None:
         """Tell the painter that the job failed or was cancelled; it may be told twice."""
 
-    async def alarm(self, sentence: str) -> None:
+    async def alarm(self, sentence: Callable[[], str]) -> None:
         """Tell those who run the place that something is wrong, or well again."""
 
 

@@ -4,6 +4,7 @@ import asyncio
 
 import discord
 
+from bot.language import _
 from bot.messages import EXPECT_NOISE
 from engine import Engine
 
@@ -20,7 +21,7 @@ async def show_model(client: discord.Client, engine: Engine) -> None:
         stats = engine.stats()
         untrained = any(card.untrained for card in engine.models())
         doing = stats.loading or stats.fetching
-        wanted = doing or stats.failed or (EXPECT_NOISE if untrained else None)
+        wanted = doing or stats.failed or (_(EXPECT_NOISE) if untrained else None)
         if wanted != shown:
             # Discord cuts a custom status at 128 characters, and refuses a longer one
             activity = discord.CustomActivity(wanted[:128]) if wanted else None

@@ -48,6 +48,7 @@ from bot.intake import (
     take_in,
 )
 from bot.jobs import UPSCALES, Job, Kind, Posted
+from bot.language import N_, _
 from bot.modes import in_mode, is_hidden
 from bot.orders import jobs_of
 from bot.pressed import Face
@@ -56,8 +57,8 @@ from bot.rules import Rules
 
 log = logging.getLogger(__name__)
 
-PLACEHOLDER = "This will influence how your image is generated. Have fun with it!"
-SHAPE_KEPT = (
+PLACEHOLDER = N_("This will influence how your image is generated. Have fun with it!")
+SHAPE_KEPT = N_(
     "The shape comes from the picture that this was painted around or in: leave `--ar` as it was."
 )
 FROM_PICTURE = ("image", "images", "strength", "mask", "margins", "pictures")
@@ -129,7 +130,7 @@ async def _submitted(
     elif pressed.op == "v" or pressed.op in OPERATIONS:
         await _derive(asked, pressed, text)
     else:
-        raise UserError(messages.UNKNOWN_BUTTON)
+        raise UserError(_(messages.UNKNOWN_BUTTON))
 
 
 async def _offer_again(asked: Asked, error: PictureGoneError) -> None:
@@ -207,8 +208,8 @@ async def operate(asked: Asked, pressed: Press) -> None:
         await _derive(asked, pressed)
         return
     start = await start_from(asked, pressed.job_id, pressed.index)
-    label = f"New Prompt for image #{pressed.index + 1}"
-    await _ask(asked, pressed, operation.title, label, start.wish.shown)
+    label = _("New Prompt for image #{number}").format(number=pressed.index + 1)
+    await _ask(asked, pressed, _(operation.title), label, start.wish.shown)
 
 
 async def _derive(asked: Asked, pressed: Press, text: str | None = None) -> None:
@@ -233,7 +234,7 @@ async def custom_zoom(asked: Asked, pressed: Press) -> None:
     """Ask how far to zoom out, into which shape, and by which prompt."""
     start = await start_from(asked, pressed.job_id, pressed.index)
     text = zoom_text(start.parent.shown, start.size)
-    await _ask(asked, pressed, "Zoom Out", "Custom Zoom Prompt", text)
+    await _ask(asked, pressed, _("Zoom Out"), _("Custom Zoom Prompt"), text)
 
 
 async def _zoom(asked: Asked, pressed: Press, text: str) -> None:
@@ -250,7 +251,7 @@ async def vary_region(asked: Asked, pressed: Press) -> None:
 
 
 async def _ask(asked: Asked, pressed: Press, title: str, label: str, text: str) -> None:
-    field = modals.Field(name="prompt", label=label, text=text, placeholder=PLACEHOLDER)
+    field = modals.Field(name="prompt", label=label, text=text, placeholder=_(PLACEHOLDER))
     await modals.ask(asked, f"w:{pressed.custom_id}", title, field)
 
 
@@ -264,7 +265,7 @@ async def reroll(asked: Asked, pressed: Press) -> None:
         await rerun(asked, pressed)
         return
     parent = await _parent(asked, await check_asked(asked), pressed)
-    await _ask(asked, pressed, "Imagine This!", "Prompt", without_seed(parent.shown))
+    await _ask(asked, pressed, _("Imagine This!"), _("Prompt"), without_seed(parent.shown))
 
 
 async def rerun(asked: Asked, pressed: Press, text: str | None = None) -> None:
@@ -279,7 +280,7 @@ async def rerun(asked: Asked, pressed: Press, text: str | None = None) -> None:
         kept = {name: getattr(old, name) for name in FROM_PICTURE}
         if old.mask or old.margins or parent.kind in UPSCALES:
             if not keeps_shape(shown, text):
-                raise UserError(SHAPE_KEPT)
+                raise UserError(_(SHAPE_KEPT))
             kept |= {"width": old.width, "height": old.height}
         wish = replace(wish, request=replace(wish.request, **kept))
     else:
@@ -321,7 +322,7 @@ async def _parent(asked: Asked, rules: Rules, pressed: Press) -> Job:
     old = parent.request
     files = (old.image, old.mask, old.control, *old.images)
     if any(file and not desk.data.path(file).is_file() for file in files):
-        raise UserError(messages.LOST_SOURCE)
+        raise UserError(_(messages.LOST_SOURCE))
     return parent
 
 

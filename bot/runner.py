@@ -16,6 +16,7 @@ from bot.data import DataFolder
 from bot.disk import Disk, to_disk
 from bot.errors import DiskError, UserError
 from bot.jobs import FINAL, Job, Picture, State, WrongStateError, story
+from bot.language import _
 from bot.partners import Inspector, Outbox, Painter
 from bot.sources import Sources
 from bot.store import Store
@@ -186,7 +187,7 @@ class Runner:
         await asyncio.to_thread(self.disk.look)
         if self.disk.trouble != self._told:
             self._told = self.disk.trouble
-            await self._outbox.alarm(self.disk.trouble or "Easel's disk is well again.")
+            await self._outbox.alarm(lambda: self.disk.trouble or _("Easel's disk is well again."))
         try:
             lost = [job.id for job in await self._store.heartbeat(list(self._painting))]
             if broken and not self.disk.broken:

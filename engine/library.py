@@ -34,7 +34,6 @@ class Folders:
 
     loras: Path | None = None
     controls: Path | None = None
-    references: Path | None = None
 
 
 class Library:
@@ -137,7 +136,6 @@ class Library:
                 self._folders.loras,
                 self._folders.controls,
                 self._budget,
-                references=self._folders.references,
             )
         except ModelError as error:
             self.failed[name] = str(error)

@@ -20,6 +20,7 @@ from bot.errors import UserError
 from bot.flags import STYLIZE
 from bot.habits import added
 from bot.jobs import Lane
+from bot.language import _
 from bot.modes import switch_lane
 from bot.preferences import DEFAULTS, Preferences
 from engine import ModelCard
@@ -75,7 +76,7 @@ async def choose(asked: Asked, pressed: re.Match[str]) -> None:
         else:
             await belongings.prefer(user_id, **{field: value})
     else:
-        raise UserError(messages.UNKNOWN_BUTTON)
+        raise UserError(_(messages.UNKNOWN_BUTTON))
     await asked.response.edit_message(view=await panel(asked))
 
 

@@ -14,6 +14,7 @@ from bot.errors import UserError
 from bot.finish import PicturesLostError
 from bot.intake import LARGEST_ID, check_asked
 from bot.jobs import FINAL, Job, Posted, State
+from bot.language import _
 from bot.modes import is_hidden
 from bot.places import Places
 
@@ -88,9 +89,9 @@ async def _offer_again(asked: Asked, job: Job) -> None:
     view = discord.ui.View(timeout=None)
     view.add_item(JobButton("a", job.id, 0))
     if asked.response.is_done():
-        await asked.edit_original_response(content=messages.LOST_PICTURE, view=view)
+        await asked.edit_original_response(content=_(messages.LOST_PICTURE), view=view)
     else:
-        await asked.response.send_message(messages.LOST_PICTURE, view=view, ephemeral=True)
+        await asked.response.send_message(_(messages.LOST_PICTURE), view=view, ephemeral=True)
 
 
 @show.autocomplete("job_id")

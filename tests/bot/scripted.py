@@ -126,8 +126,8 @@ class KeptOutbox:
         self.delivered.append(job.id)
         await self.store.to_done(job.id, 1000 + job.id)
 
-    async def alarm(self, sentence: str) -> None:
-        self.alarms.append(sentence)
+    async def alarm(self, sentence) -> None:
+        self.alarms.append(sentence())
 
     async def report(self, job: Job) -> None:
         if self.away:

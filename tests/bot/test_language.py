@@ -70,19 +70,12 @@ TO_DO = [
     "bot/habits.py",
     "bot/lesson.py",
     "bot/masks.py",
-    "bot/memory.py",
-    "bot/menus.py",
-    "bot/messages.py",
     "bot/modals.py",
     "bot/modes.py",
-    "bot/pace.py",
-    "bot/paint.py",
     "bot/parameters.py",
     "bot/particulars.py",
     "bot/permissions.py",
     "bot/permutations.py",
-    "bot/presses.py",
-    "bot/progress.py",
     "bot/queue.py",
     "bot/reacted.py",
     "bot/readers.py",
@@ -97,13 +90,14 @@ TO_DO = [
 """Files whose sentences are not marked yet."""
 SAID = re.compile(r"[A-Za-z']{2,}[.,:;!?)*`]* |  *[(*`]*[A-Za-z']{2,}(?![\w=.]*[=/])")
 """Words with a space beside them: what a person reads, and not a name or a format."""
-SQL = re.compile(r"\s*(SELECT|FROM|INSERT|DELETE|AND|ORDER|ESCAPE) ")
+CODE = re.compile(r"\s*(SELECT|FROM|INSERT|DELETE|AND|ORDER|ESCAPE|/imagine prompt:) ")
 SHOWN = {"label", "placeholder", "title"}
 """Arguments of discord.py that people read even when they are one word."""
 QUIET = re.compile(
     r"(log\.\w+|_say|re\.\w+|OperatorError|ValueError|TypeError|KeyError|WrongStateError"
-    r"|NotImplementedError|RuntimeError|create_task|.*\.(command|describe|choices|Group|Range)"
-    r"|ContextMenu)$"
+    r"|NotImplementedError|RuntimeError|(asyncio\.)?create_task"
+    r"|.*\.(command|context_menu|describe|choices|Group|Range)"
+    r"|ContextMenu|named)$"
 )
 """Calls whose texts no person reads on Discord, or which the tree of commands gives us."""
 FILES = list(catalogues.modules())
@@ -132,7 +126,7 @@ def unmarked(path):
             return  # a docstring
         if isinstance(node, ast.Constant) and isinstance(node.value, str):
             shown = re.search("[A-Za-z]{2}" if text_is_shown else SAID, node.value)
-            if shown and not SQL.match(node.value):
+            if shown and not CODE.match(node.value):
                 yield node.lineno, node.value
             return
         for child in ast.iter_child_nodes(node):

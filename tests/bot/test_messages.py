@@ -148,7 +148,7 @@ def test_no_message_is_too_long(prompt, kind):
     """Whatever the prompt, every message stays within Discord's limits and its prompt in bold."""
     it = job("x" + prompt, kind, tile=3)
     for text in (
-        messages.waiting(it, because="loading", notes=[messages.UNTRAINED, messages.QUEUED]),
+        messages.waiting(it, because="loading", notes=[messages.EXPECT_NOISE, messages.QUEUED]),
         messages.progress(it, 100),
         messages.finished(it),
         messages.failed(it, "why " * 900),
