@@ -10,12 +10,11 @@ import logging
 import re
 from collections.abc import Sequence
 from dataclasses import replace
-from typing import Any
 
 import aiohttp
 import discord
 
-from bot import messages
+from bot import messages, modals, panels
 from bot.answers import tell
 from bot.desk import Asked
 from bot.disk import to_disk
@@ -31,7 +30,6 @@ PRESSED = re.compile(r"batch:(yes|no|edit|show):([0-9]{1,20})")
 SENT = re.compile(r"batch:sent:([0-9]{1,20}):[0-9]{1,20}")
 """The window in which a template was edited; the last number only makes it one of its own."""
 FIELD = "template"
-LONGEST_FIELD = 4000
 MOST_FOLLOWING = 5
 """How many messages Discord takes after an answer where the bot is no member."""
 BUTTONS = (
@@ -67,7 +65,8 @@ async def press(asked: Asked, pressed: re.Match[str]) -> None:
         await asyncio.to_thread(asked.client.desk.drafts.take, draft_id)
         await asked.response.edit_message(content=messages.none_of(draft.text), view=None)
     elif op == "edit":
-        await asked.response.send_modal(_window(draft_id, asked.id, draft))
+        field = modals.Field(name=FIELD, label="Prompt template", text=draft.text)
+        await modals.ask(asked, f"batch:sent:{draft_id}", "Edit prompt template", field)
     else:
         await _show(asked, draft)
 
@@ -80,7 +79,7 @@ async def edit(asked: Asked, sent: re.Match[str]) -> None:
 
     """
     draft_id = int(sent[1])
-    draft = replace(await _own(asked, draft_id), text=_typed(asked))
+    draft = replace(await _own(asked, draft_id), text=modals.read(asked).texts.get(FIELD, ""))
     with giving_back(draft):
         jobs, _ = await jobs_of(asked, draft)
         _check_room(jobs)
@@ -99,42 +98,12 @@ async def _own(asked: Asked, draft_id: int) -> Draft:
 
 
 def _view(draft_id: int) -> discord.ui.View:
-    view = discord.ui.View(timeout=None)
-    for op, label, style in BUTTONS:
-        view.add_item(
+    return panels.of(
+        *(
             discord.ui.Button(label=label, style=style, custom_id=f"batch:{op}:{draft_id}")
-        )
-    view.stop()  # what is pressed is read from its custom_id, so discord.py need keep nothing
-    return view
-
-
-def _window(draft_id: int, own_id: int, draft: Draft) -> discord.ui.Modal:
-    if len(draft.text) > LONGEST_FIELD:
-        raise UserError(f"A window holds {LONGEST_FIELD:,} characters; ask again with `/imagine`.")
-    window = discord.ui.Modal(
-        title="Edit prompt template", custom_id=f"batch:sent:{draft_id}:{own_id}"
-    )
-    window.add_item(
-        discord.ui.TextInput(
-            label="Prompt template",
-            custom_id=FIELD,
-            style=discord.TextStyle.paragraph,
-            default=draft.text,
-            max_length=LONGEST_FIELD,
+            for op, label, style in BUTTONS
         )
     )
-    window.stop()  # as with the buttons
-    return window
-
-
-def _typed(asked: Asked) -> str:
-    """Return what was written in the window."""
-    sent: dict[str, Any] = dict(asked.data or {})
-    for row in sent.get("components", []):
-        for field in [*row.get("components", []), row.get("component", {})]:
-            if field.get("custom_id") == FIELD:
-                return str(field.get("value", ""))
-    return ""
 
 
 def _check_room(jobs: Sequence[Job]) -> None:

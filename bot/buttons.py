@@ -183,14 +183,14 @@ class Sticky(dict[Any, Any]):
         return self.get(key, default)
 
 
-def register(client: DeskClient, *items: type[discord.ui.DynamicItem[Any]]) -> None:
+def register(client: DeskClient) -> None:
     """Let the client know the buttons of every message, also of those before a restart."""
     store = client._connection._view_store
     store._dynamic_items = Sticky(store._dynamic_items)
-    client.add_dynamic_items(JobButton, *items)
+    client.add_dynamic_items(JobButton)
 
 
 def is_known(client: discord.Client, custom_id: str) -> bool:
-    """Say whether one of the registered items answers to this."""
+    """Say whether a button under a picture answers to this."""
     patterns = client._connection._view_store._dynamic_items
     return any(pattern.fullmatch(custom_id) for pattern in patterns)

@@ -1,7 +1,9 @@
 """The connection to Discord: what Easel listens to, and who answers it."""
 
 import logging
+import re
 import sys
+from collections.abc import Awaitable, Callable, Sequence
 from typing import Any
 
 import discord
@@ -74,7 +76,8 @@ COMMANDS = (
     admin,
 )
 
-PRESSED = (
+Act = Callable[[Asked, re.Match[str]], Awaitable[None]]
+PRESSED: tuple[tuple[re.Pattern[str], Act], ...] = (
     (setup.PANEL, setup.choose),
     (reports.BUTTON, reports.press),
     (settings.PRESSED, settings.choose),
@@ -82,9 +85,10 @@ PRESSED = (
     (delete_my_data.PRESSED, delete_my_data.answer),
     (batch.PRESSED, batch.press),
     (menus.HOW, menus.explain_job),
+    (regions.PRESSED, regions.press),
 )
 """Whose custom_id says what to do: nothing of these is kept, so they work after a restart."""
-SUBMITTED = (
+SUBMITTED: tuple[tuple[re.Pattern[str], Act], ...] = (
     (presses.WINDOW, presses.submit),
     (batch.SENT, batch.edit),
     (menus.WINDOW, menus.submit),
@@ -141,7 +145,7 @@ class Easel(DeskClient):
 
     async def setup_hook(self) -> None:
         """Know the buttons of old messages, and tell Discord the commands."""
-        buttons.register(self, *regions.ITEMS)
+        buttons.register(self)
         await self.tree.set_translator(Translator())
         await self.desk.catalogue.look()
         await self.tree.sync()
@@ -166,33 +170,24 @@ class Easel(DeskClient):
         """Answer buttons that nobody else knows, and offer what could not be delivered before."""
         speak(interaction.locale)
         if interaction.type is discord.InteractionType.component:
-            await self._press(interaction)
+            await self._answer(interaction, PRESSED)
         elif interaction.type is discord.InteractionType.modal_submit:
-            await self._submit(interaction)
+            await self._answer(interaction, SUBMITTED)
         if self.desk.offer and interaction.type is not discord.InteractionType.autocomplete:
             await self.desk.offer(interaction)
 
-    async def _press(self, interaction: discord.Interaction[Any]) -> None:
-        """Do what a panel's button says; the buttons under grids answer for themselves."""
-        pressed: dict[str, Any] = dict(interaction.data or {})
-        custom_id = str(pressed.get("custom_id", ""))
+    async def _answer(
+        self, interaction: discord.Interaction[Any], table: Sequence[tuple[re.Pattern[str], Act]]
+    ) -> None:
+        """Do what the id says of what was pressed or sent, also of one from before a restart."""
+        custom_id = str(dict(interaction.data or {}).get("custom_id", ""))
         async with answering(interaction):
-            for pattern, act in PRESSED:
+            for pattern, act in table:
                 if found := pattern.fullmatch(custom_id):
                     await act(interaction, found)
                     return
-            if not buttons.is_known(self, custom_id):
+            if not buttons.is_known(self, custom_id):  # those under pictures answer for themselves
                 raise UserError(_(messages.UNKNOWN_BUTTON))
-
-    async def _submit(self, interaction: discord.Interaction[Any]) -> None:
-        """Do what a window says that somebody sent, also one from before a restart."""
-        sent: dict[str, Any] = dict(interaction.data or {})
-        async with answering(interaction):
-            for pattern, act in SUBMITTED:
-                if found := pattern.fullmatch(str(sent.get("custom_id", ""))):
-                    await act(interaction, found)
-                    return
-            raise UserError(_(messages.UNKNOWN_BUTTON))
 
     async def press(self, asked: Asked, op: str, job_id: int, index: int) -> None:
         """Do what a button under a picture says."""

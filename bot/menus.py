@@ -9,7 +9,7 @@ from typing import Any
 import discord
 from discord import app_commands
 
-from bot import attachments, memory, messages, modals, particulars
+from bot import attachments, memory, messages, modals, panels, particulars
 from bot.admin.reports import report
 from bot.admission import check_server
 from bot.commands.how import explain
@@ -119,11 +119,8 @@ async def show_parameters(interaction: discord.Interaction[Any], message: discor
 
 def _how(job_id: int, tile: int) -> discord.ui.View:
     """The button under the parameters; Discord has no room for a sixth entry in the menu."""
-    view = discord.ui.View(timeout=None)
     label = _("How it was painted")
-    view.add_item(discord.ui.Button(label=label, custom_id=f"how:{job_id}:{tile}"))
-    view.stop()  # what is pressed is read from its custom_id, so discord.py need keep nothing
-    return view
+    return panels.of(discord.ui.Button(label=label, custom_id=f"how:{job_id}:{tile}"))
 
 
 async def explain_job(asked: Asked, pressed: re.Match[str]) -> None:

@@ -8,12 +8,11 @@ import io
 import re
 from collections.abc import Collection
 from dataclasses import dataclass
-from typing import Any, Self
+from typing import Any
 
 import discord
 
-from bot import attachments, messages, modals
-from bot.answers import answering
+from bot import attachments, messages, modals, panels
 from bot.derived import Start, region
 from bot.desk import Asked
 from bot.disk import to_disk
@@ -53,102 +52,33 @@ def _spot(match: re.Match[str]) -> Spot:
 _SPOT = r"(?P<job>[0-9]{1,20}):(?P<index>[0-3]):(?P<message>[0-9]{1,20})"
 
 
-class Squares(
-    discord.ui.DynamicItem[discord.ui.Select[discord.ui.View]], template=rf"squares:{_SPOT}"
-):
-    """The menu of squares."""
-
-    def __init__(self, spot: Spot, select: discord.ui.Select[discord.ui.View]) -> None:
-        """Wrap the menu of a panel."""
-        super().__init__(select)
-        self.spot = spot
-
-    @classmethod
-    def of(cls, spot: Spot, board: Board, chosen: Collection[int]) -> Self:
-        """Make the menu over a board, with some squares chosen."""
-        options = [
-            discord.SelectOption(label=name, value=str(field), default=field in chosen)
-            for field, name in enumerate(board.names)
-        ]
-        return cls(
-            spot,
-            discord.ui.Select(
-                custom_id=f"squares:{spot}",
-                placeholder="Squares to paint anew",
-                min_values=0,
-                max_values=len(options),
-                options=options,
-                row=0,
-            ),
-        )
-
-    @classmethod
-    async def from_custom_id(
-        cls,
-        interaction: discord.Interaction[Any],
-        item: discord.ui.Item[Any],
-        match: re.Match[str],
-        /,
-    ) -> Self:
-        """Read a menu that was used."""
-        assert isinstance(item, discord.ui.Select)  # noqa: S101 - its custom_id says so
-        return cls(_spot(match), item)
-
-    async def callback(self, interaction: Asked) -> None:  # type: ignore[override]
-        """Draw the panel anew."""
-        async with answering(interaction):
-            chosen = {int(value) for value in self.item.values}
-            start = await start_from(interaction, self.spot.job_id, self.spot.index)
-            file, view = await _panel(interaction, start, self.spot, chosen)
-            await interaction.response.edit_message(attachments=[file], view=view)
+PRESSED = re.compile(rf"(?P<op>squares|paint|mask):{_SPOT}(?::(?P<bits>[0-9a-f]{{1,7}}))?")
+"""The parts of a panel: the menu of squares, and the buttons, which know the chosen ones."""
 
 
-class PanelButton(
-    discord.ui.DynamicItem[discord.ui.Button[discord.ui.View]],
-    template=rf"(?P<op>paint|mask):{_SPOT}:(?P<bits>[0-9a-f]{{1,7}})",
-):
-    """Paint, or upload a mask."""
+async def press(asked: Asked, pressed: re.Match[str]) -> None:
+    """Draw the panel anew, paint, or ask for what is still missing.
 
-    def __init__(self, op: str, spot: Spot, bits: int) -> None:
-        """Make a button of the panel; `bits` are the chosen squares."""
-        button: discord.ui.Button[discord.ui.View] = discord.ui.Button(
-            label="Paint" if op == "paint" else "Upload a mask",
-            emoji="🖌️" if op == "paint" else "🖼️",
-            style=discord.ButtonStyle.primary if op == "paint" and bits else BUTTON,
-            custom_id=f"{op}:{spot}:{bits:x}",
-            row=1,
-        )
-        super().__init__(button)
-        self.op, self.spot, self.bits = op, spot, bits
+    Raises:
+        UserError: nothing is chosen, or what was chosen cannot be painted.
 
-    @classmethod
-    async def from_custom_id(
-        cls,
-        interaction: discord.Interaction[Any],
-        item: discord.ui.Item[Any],
-        match: re.Match[str],
-        /,
-    ) -> Self:
-        """Read a button that was pressed."""
-        return cls(match["op"], _spot(match), int(match["bits"], 16))
-
-    async def callback(self, interaction: Asked) -> None:  # type: ignore[override]
-        """Paint, or ask for what is still missing."""
-        async with answering(interaction):
-            preferences = await interaction.client.desk.preferences(interaction.user.id)
-            if self.op == "mask":
-                await _ask(interaction, self.spot, UPLOADED, remix=preferences.remix, upload=True)
-            elif not self.bits:
-                raise UserError(NOTHING_CHOSEN)
-            elif preferences.remix:
-                await _ask(interaction, self.spot, self.bits, remix=True)
-            else:
-                await paint(interaction, self.spot, self.bits)
-
-
-BUTTON = discord.ButtonStyle.secondary
-ITEMS = (Squares, PanelButton)
-"""What `buttons.register` has to know beside the buttons under pictures."""
+    """
+    spot, bits = _spot(pressed), int(pressed["bits"] or "0", 16)
+    if pressed["op"] == "squares":
+        data: dict[str, Any] = dict(asked.data or {})
+        start = await start_from(asked, spot.job_id, spot.index)
+        file, view = await _panel(asked, start, spot, {int(one) for one in data["values"]})
+        await asked.response.edit_message(attachments=[file], view=view)
+        return
+    preferences = await asked.client.desk.preferences(asked.user.id)
+    if pressed["op"] == "mask":
+        await _ask(asked, spot, UPLOADED, remix=preferences.remix, upload=True)
+    elif not bits:
+        raise UserError(NOTHING_CHOSEN)
+    elif preferences.remix:
+        await _ask(asked, spot, bits, remix=True)
+    else:
+        await paint(asked, spot, bits)
 
 
 async def open_panel(asked: Asked, job_id: int, index: int) -> None:
@@ -177,11 +107,35 @@ async def _panel(
     about = messages.describe(start.parent.shown)
     file = discord.File(io.BytesIO(drawn), "region.png", spoiler=hidden, description=about)
     bits = sum(1 << field for field in chosen)
-    view = discord.ui.View(timeout=None)
-    view.add_item(Squares.of(spot, board, chosen))
-    view.add_item(PanelButton("paint", spot, bits))
-    view.add_item(PanelButton("mask", spot, bits))
+    blue, grey = discord.ButtonStyle.primary, discord.ButtonStyle.secondary
+    view = panels.of(
+        _squares(spot, board, chosen),
+        _button("Paint", "🖌️", f"paint:{spot}:{bits:x}", blue if bits else grey),
+        _button("Upload a mask", "🖼️", f"mask:{spot}:{bits:x}", grey),
+    )
     return file, view
+
+
+def _squares(spot: Spot, board: Board, chosen: Collection[int]) -> discord.ui.Select[Any]:
+    """Return the menu of a board's squares, with some chosen."""
+    options = [
+        discord.SelectOption(label=name, value=str(field), default=field in chosen)
+        for field, name in enumerate(board.names)
+    ]
+    return discord.ui.Select(
+        custom_id=f"squares:{spot}",
+        placeholder="Squares to paint anew",
+        min_values=0,
+        max_values=len(options),
+        options=options,
+        row=0,
+    )
+
+
+def _button(
+    label: str, emoji: str, custom_id: str, style: discord.ButtonStyle
+) -> discord.ui.Button[Any]:
+    return discord.ui.Button(label=label, emoji=emoji, custom_id=custom_id, style=style, row=1)
 
 
 async def _ask(asked: Asked, spot: Spot, bits: int, *, remix: bool, upload: bool = False) -> None:

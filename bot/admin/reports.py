@@ -6,7 +6,7 @@ import re
 import aiohttp
 import discord
 
-from bot import audit, messages
+from bot import audit, messages, panels
 from bot.admin.gate import answer
 from bot.admin.people import put_block, put_warning
 from bot.admission import check_server
@@ -69,14 +69,17 @@ async def _picture(client: DeskClient, job: Job) -> discord.File | None:
 
 
 def _buttons(message_id: int) -> discord.ui.View:
-    view = discord.ui.View(timeout=None)
-    for name, label in LABELS.items():
-        style = discord.ButtonStyle.secondary if name == "warn" else discord.ButtonStyle.danger
-        view.add_item(
-            discord.ui.Button(label=label, style=style, custom_id=f"report:{name}:{message_id}")
+    grey, red = discord.ButtonStyle.secondary, discord.ButtonStyle.danger
+    return panels.of(
+        *(
+            discord.ui.Button(
+                label=label,
+                style=grey if name == "warn" else red,
+                custom_id=f"report:{name}:{message_id}",
+            )
+            for name, label in LABELS.items()
         )
-    view.stop()  # what is pressed is read from its custom_id, so discord.py need keep nothing
-    return view
+    )
 
 
 async def press(asked: Asked, pressed: re.Match[str]) -> None:

@@ -11,7 +11,7 @@ from typing import Any
 import aiohttp
 import discord
 
-from bot import messages, words
+from bot import messages, panels, words
 from bot.admin.config import change
 from bot.admin.gate import SECRET, answer, check_admin, easel, remedy, what_lacks
 from bot.desk import Asked, DeskClient
@@ -116,10 +116,9 @@ def _mentions(mark: str, ids: Any) -> str:
 
 def panel(rules: Rules) -> discord.ui.View:
     """Return the choices, with what holds chosen already."""
-    view = discord.ui.View(timeout=None)
     text = [discord.ChannelType.text]
     kinds = discord.SelectDefaultValueType
-    view.add_item(
+    return panels.of(
         discord.ui.ChannelSelect[discord.ui.View](
             custom_id="setup:channels",
             placeholder="Where may people paint? (everywhere)",
@@ -127,18 +126,14 @@ def panel(rules: Rules) -> discord.ui.View:
             min_values=0,
             max_values=25,
             default_values=_defaults(kinds.channel, rules.channels),
-        )
-    )
-    view.add_item(
+        ),
         discord.ui.RoleSelect[discord.ui.View](
             custom_id="setup:roles",
             placeholder="Who may paint? (everyone)",
             min_values=0,
             max_values=25,
             default_values=_defaults(kinds.role, rules.roles),
-        )
-    )
-    view.add_item(
+        ),
         discord.ui.Select[discord.ui.View](
             custom_id="setup:nsfw",
             placeholder="What is not wanted?",
@@ -146,9 +141,7 @@ def panel(rules: Rules) -> discord.ui.View:
                 discord.SelectOption(label=label, value=value, default=value == rules.nsfw)
                 for value, label in NSFW_LABELS.items()
             ],
-        )
-    )
-    view.add_item(
+        ),
         discord.ui.ChannelSelect[discord.ui.View](
             custom_id="setup:log",
             placeholder="Where are reports and changes written? (nowhere)",
@@ -156,11 +149,9 @@ def panel(rules: Rules) -> discord.ui.View:
             min_values=0,
             max_values=1,
             default_values=_defaults(kinds.channel, [rules.log] if rules.log else []),
-        )
+        ),
+        discord.ui.Button(label="Check again", custom_id="setup:check"),
     )
-    view.add_item(discord.ui.Button(label="Check again", custom_id="setup:check"))
-    view.stop()  # what is pressed is read from its custom_id, so discord.py need keep nothing
-    return view
 
 
 def _defaults(kind: discord.SelectDefaultValueType, ids: Any) -> list[discord.SelectDefaultValue]:
@@ -205,7 +196,4 @@ async def _letterbox(client: DeskClient, guild: discord.Guild) -> discord.DMChan
 
 
 def _button() -> dict[str, Any]:
-    view = discord.ui.View(timeout=None)
-    view.add_item(discord.ui.Button(label="Set up", custom_id="setup:open"))
-    view.stop()
-    return {"view": view}
+    return {"view": panels.of(discord.ui.Button(label="Set up", custom_id="setup:open"))}

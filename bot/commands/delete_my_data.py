@@ -9,7 +9,7 @@ from typing import Any
 import discord
 from discord import app_commands
 
-from bot import estate
+from bot import estate, panels
 from bot.desk import Asked, DeskClient
 
 log = logging.getLogger(__name__)
@@ -41,11 +41,11 @@ SOME_LEFT = (
 @app_commands.command(name="delete_my_data", description="Delete everything Easel keeps of you")
 async def delete_my_data(interaction: discord.Interaction[Any]) -> None:
     """Say what would go and what would stay, and ask."""
-    view = discord.ui.View(timeout=None)
     red, grey = discord.ButtonStyle.danger, discord.ButtonStyle.secondary
-    for label, style, answer in (("Delete everything", red, "yes"), ("Keep it", grey, "no")):
-        view.add_item(discord.ui.Button(label=label, style=style, custom_id=f"forget:{answer}"))
-    view.stop()  # what is pressed is read from its custom_id, so discord.py need keep nothing
+    view = panels.of(
+        discord.ui.Button(label="Delete everything", style=red, custom_id="forget:yes"),
+        discord.ui.Button(label="Keep it", style=grey, custom_id="forget:no"),
+    )
     await interaction.response.send_message(QUESTION, view=view, ephemeral=True)
 
 
