@@ -34,6 +34,7 @@ from bot.commands import (
     relax,
     samplers,
     settings,
+    shorten,
     show,
     stealth,
     turbo,
@@ -68,6 +69,7 @@ COMMANDS = (
     public,
     history,
     how,
+    shorten,
     show,
     invite,
     export_my_data,
@@ -86,12 +88,14 @@ PRESSED: tuple[tuple[re.Pattern[str], Act], ...] = (
     (batch.PRESSED, batch.press),
     (menus.HOW, menus.explain_job),
     (regions.PRESSED, regions.press),
+    (shorten.PRESSED, shorten.press),
 )
 """Whose custom_id says what to do: nothing of these is kept, so they work after a restart."""
 SUBMITTED: tuple[tuple[re.Pattern[str], Act], ...] = (
     (presses.WINDOW, presses.submit),
     (batch.SENT, batch.edit),
     (menus.WINDOW, menus.submit),
+    (shorten.WINDOW, shorten.submit),
 )
 """The same for windows that were sent."""
 

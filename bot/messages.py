@@ -73,6 +73,11 @@ def escape(text: str) -> str:
     return _LIVE.sub(r"\\\g<0>", clean(text))
 
 
+def unescape(escaped: str) -> str:
+    """Return what was escaped, as it was but for what `clean` took."""
+    return re.sub(r"\\(.)", r"\1", escaped)
+
+
 def length(text: str) -> int:
     """Return the length in UTF-16 units, which is never less than Discord's count."""
     return len(text) + sum(sign > "\uffff" for sign in text)

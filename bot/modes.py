@@ -52,11 +52,11 @@ async def in_mode(
         job,
         lane=lane or rules.lane(preferences.lane),
         ephemeral=hidden,
-        language=_language(asked, rules, hidden),
+        language=language_of(asked, rules, hidden),
     )
 
 
-def _language(asked: Asked, rules: Rules, hidden: bool) -> str:
+def language_of(asked: Asked, rules: Rules, hidden: bool) -> str:
     """Return the painter's own language where only they see the job, else the server's."""
     if hidden or asked.guild_id is None:
         return nearest(asked.locale)

@@ -62,7 +62,7 @@ async def explain(text: str, out: Path, settings: Settings) -> None:
     """
     painter, wish, _ = _open(text, out, settings)
     request = dataclasses.replace(wish.request, pictures=1, hd=False)
-    found = await _run(painter, request, explain=True)
+    found = await _run(painter, request, aim="explain")
     assert isinstance(found, Explained)  # noqa: S101 - nothing else was asked for
     with _naming(out):
         await asyncio.to_thread(_write_strip, found, out)
@@ -103,17 +103,15 @@ def _naming(out: Path) -> Iterator[None]:
         ) from error
 
 
-async def _run(painter: Engine, request: Request, *, explain: bool = False) -> Painted | Explained:
+async def _run(painter: Engine, request: Request, *, aim: str = "paint") -> Painted | Explained:
     await painter.start()
     try:
-        return await _follow(painter, request, explain=explain)
+        return await _follow(painter, request, aim=aim)
     finally:
         await painter.close()
 
 
-async def _follow(
-    painter: Engine, request: Request, *, explain: bool = False
-) -> Painted | Explained:
+async def _follow(painter: Engine, request: Request, *, aim: str = "paint") -> Painted | Explained:
     """Show the painting's progress on stderr; return what was painted."""
     columns = (TextColumn("{task.description}"), BarColumn(), TimeElapsedColumn())
     with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
@@ -121,7 +119,7 @@ async def _follow(
         while doing := painter.stats().loading:
             bar.update(task, description=doing)
             await asyncio.sleep(LOOK_AGAIN_S)
-        async for event in painter.submit(1, request, explain=explain):
+        async for event in painter.submit(1, request, aim=aim):
             match event:
                 case engine.Progress(step, steps):
                     bar.update(task, description="painting", completed=step, total=steps)

@@ -6,7 +6,7 @@ from engine.device import Device, inspect_device
 from engine.engine import Engine, EngineOptions, Stats
 from engine.enlarge import enlarge
 from engine.errors import ModelError, PaintError
-from engine.events import Cancelled, Event, Explained, Failed, Painted, Preview, Progress
+from engine.events import Cancelled, Event, Explained, Failed, Painted, Preview, Progress, Weighed
 from engine.explanation import Explanation
 from engine.honours import honoured_by, refusal
 from engine.loras import LoraFolder
@@ -50,6 +50,7 @@ __all__ = [
     "Reading",
     "Request",
     "Stats",
+    "Weighed",
     "cost",
     "enlarge",
     "honoured_by",

@@ -19,7 +19,7 @@ from engine.policy import Lane
 from engine.quiet import hush
 from engine.request import Request
 from engine.source import Kind, find_sources
-from engine.ticket import END, Ticket
+from engine.ticket import END, Aim, Ticket
 
 if TYPE_CHECKING:
     from engine.worker import Worker
@@ -119,16 +119,17 @@ class Engine:
         *,
         lane: str = "fast",
         share: str = "",
-        explain: bool = False,
+        aim: str = "paint",
     ) -> AsyncGenerator[Event, None]:
         """Take a job; its events end after exactly one of Painted, Failed or Cancelled.
 
-        With `explain` it paints one picture and ends with Explained in the place of Painted.
+        To `explain` it paints one picture and ends with Explained in the place of Painted; to
+        `weigh` it only reads the prompt and ends with Weighed.
         `lane` is turbo, fast or relax; jobs of one `share` (a painter) share their part of the
         engine. A consumer that stops listening (closes the generator) cancels the job.
         """
         self._loop = asyncio.get_running_loop()
-        ticket = Ticket(job_id, request, self._post, Lane[lane.upper()], share, is_study=explain)
+        ticket = Ticket(job_id, request, self._post, Lane[lane.upper()], share, Aim(aim))
         events: asyncio.Queue[Event] = asyncio.Queue()
         self._inside[ticket] = events
         self._idle.clear()

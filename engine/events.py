@@ -52,5 +52,15 @@ class Explained:
     explanation: Explanation
 
 
-Event = Progress | Preview | Painted | Explained | Failed | Cancelled
-"""Every job ends with exactly one of Painted, Explained, Failed or Cancelled."""
+@dataclass(frozen=True, slots=True)
+class Weighed:
+    """A prompt was weighed: its pieces in their order, which joined are its text.
+
+    The word that counts most weighs 1; what is no word (spaces, signs) weighs None.
+    """
+
+    pieces: tuple[tuple[str, float | None], ...]
+
+
+Event = Progress | Preview | Painted | Explained | Weighed | Failed | Cancelled
+"""Every job ends with exactly one of Painted, Explained, Weighed, Failed or Cancelled."""

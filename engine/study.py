@@ -9,7 +9,6 @@ import contextlib
 import io
 import logging
 import math
-import re
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -27,8 +26,8 @@ from engine.facade import Facade
 from engine.honours import refusal
 from engine.models import Model
 from engine.pipelines import paint_once
-from engine.prompt import parse_prompt
 from engine.request import Request
+from engine.spelling import Span, merged, plain_text, token_spans, word_spans
 from engine.steps import OnStep, estimate_clean
 from engine.vocabulary import read_request
 
@@ -64,8 +63,6 @@ SMALL_WORDS = frozenset(
         "和",
     ]
 )
-_WORD = re.compile(r"[^\W_]+(?:['’-][^\W_]+)*")
-_WIDE = re.compile(r"[\u3040-\u30ff\u3400-\u9fff\uac00-\ud7af]")
 
 
 @dataclass(slots=True)
@@ -103,12 +100,12 @@ def study(model: Model, request: Request, on_step: OnStep) -> Explanation:
         raise PaintError(sentence)
     seen, started = _Seen(), time.monotonic()
     pictures = paint_once(model, request, on_step, on_view=lambda view: _watch(view, seen))
-    text = _plain_text(read_request(request).text)
+    text = plain_text(read_request(request).text)
     tokenizer = getattr(seen.view, "tokenizer", None)
-    spans = _token_spans(tokenizer, text) if tokenizer is not None else []
+    spans = token_spans(tokenizer, text) if tokenizer is not None else []
     latents = seen.view.vae.decoded
     return Explanation(
-        tokens=tuple(text[a:b] for a, b in _merged(spans)),
+        tokens=tuple(text[a:b] for a, b in merged(spans)),
         noise=_png(_channels(seen.samples[0])),
         estimates=tuple(_estimates(model, seen)),
         heats=tuple(_heats(seen, text, spans)),
@@ -173,34 +170,10 @@ def _png(picture: Tensor) -> bytes:
 # -- words ----------------------------------------------------------------------------------------
 
 
-def _plain_text(prompt: str) -> str:
-    """The prompt's first part without its weights: what stands at the tokens' places."""
-    return "".join(words.text for words in parse_prompt(prompt).parts[0].words).strip()
-
-
-def _token_spans(tokenizer: Any, text: str) -> list[tuple[int, int]]:
-    """Where in the text each token stands, as far as the model sees the text."""
-    try:
-        found = tokenizer(text, add_special_tokens=False, return_offsets_mapping=True)
-    except (NotImplementedError, ValueError, TypeError):  # a tokenizer that keeps no places
-        return []
-    room = int(tokenizer.model_max_length) - 2
-    return [(int(a), int(b)) for a, b in found["offset_mapping"][:room]]
-
-
-def _merged(spans: list[tuple[int, int]]) -> list[tuple[int, int]]:
-    """Tokens that are bytes of one sign count as one."""
-    return [span for place, span in enumerate(spans) if not place or span != spans[place - 1]]
-
-
-def _words(text: str, spans: list[tuple[int, int]]) -> dict[str, list[int]]:
+def _words(text: str, spans: list[Span]) -> dict[str, list[int]]:
     """The words that say something, each with the places of its tokens behind the start token."""
     words: dict[str, list[int]] = {}
-    if _WIDE.search(text):  # no spaces tell the words: each token is one
-        ranges = [(a, b) for a, b in _merged(spans) if _WORD.match(text[a:b])]
-    else:
-        ranges = [found.span() for found in _WORD.finditer(text)]
-    for start, end in ranges:
+    for start, end in word_spans(text, spans):
         word = text[start:end].lower()
         places = [k + 1 for k, (a, b) in enumerate(spans) if start <= a and b <= end and a < b]
         if places and word not in SMALL_WORDS:
@@ -211,7 +184,7 @@ def _words(text: str, spans: list[tuple[int, int]]) -> dict[str, list[int]]:
 # -- attention ------------------------------------------------------------------------------------
 
 
-def _heats(seen: _Seen, text: str, spans: list[tuple[int, int]]) -> Iterator[tuple[str, bytes]]:
+def _heats(seen: _Seen, text: str, spans: list[Span]) -> Iterator[tuple[str, bytes]]:
     words = _words(text, spans)
     if not words or not seen.calls:
         return

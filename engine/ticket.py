@@ -2,19 +2,27 @@
 
 import threading
 from collections.abc import Callable
+from enum import StrEnum
 
-from engine.events import Cancelled, Event, Explained, Failed, Painted, Preview, Progress
+from engine.events import Cancelled, Event, Explained, Failed, Painted, Preview, Progress, Weighed
 from engine.policy import Lane
 from engine.request import Request
 
-END = (Painted, Explained, Failed, Cancelled)
+END = (Painted, Explained, Weighed, Failed, Cancelled)
+
+
+class Aim(StrEnum):
+    """What is wanted of a request: its pictures, how one comes about, or what its words weigh."""
+
+    PAINT = "paint"
+    EXPLAIN = "explain"
+    WEIGH = "weigh"
 
 
 class Ticket:
     """Every method is safe in every thread; whatever happens, exactly one end is posted.
 
-    `share` is who pays for the job (empty: nobody else does). `is_study` asks for an explanation
-    in the place of pictures.
+    `share` is who pays for the job (empty: nobody else does).
     """
 
     def __init__(
@@ -24,19 +32,24 @@ class Ticket:
         post: "Callable[[Ticket, Event], None]",
         lane: Lane = Lane.FAST,
         share: str = "",
-        *,
-        is_study: bool = False,
+        aim: Aim = Aim.PAINT,
     ) -> None:
         self.job_id = job_id
         self.request = request
         self.lane = lane
         self.share = share
-        self.is_study = is_study
+        self.aim = aim
         self.is_running = False
         self._is_over = False
         self._post = post
         self._cancelled = threading.Event()
         self._lock = threading.Lock()
+
+    @property
+    def steps(self) -> int:
+        """How many steps it takes; a prompt is weighed in one."""
+        request = self.request
+        return 1 if self.aim is Aim.WEIGH else request.steps_to_run + request.hd_steps
 
     @property
     def is_cancelled(self) -> bool:
@@ -55,7 +68,7 @@ class Ticket:
             if not self._is_over:
                 self._post(self, event)
 
-    def end(self, event: Painted | Explained | Failed | Cancelled) -> None:
+    def end(self, event: Painted | Explained | Weighed | Failed | Cancelled) -> None:
         """Post the end, unless there was one already."""
         with self._lock:
             if not self._is_over:

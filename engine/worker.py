@@ -23,8 +23,9 @@ from PIL import Image
 from torch import nn
 
 from engine.errors import ModelError, PaintError, StoppedError
-from engine.events import Cancelled, Explained, Failed, Painted, Preview, Progress
+from engine.events import Cancelled, Explained, Failed, Painted, Preview, Progress, Weighed
 from engine.hub import Hub
+from engine.importance import weigh
 from engine.library import Library
 from engine.memory import free_cache, is_device_lost, is_out_of_memory
 from engine.models import Model
@@ -34,7 +35,7 @@ from engine.request import Request, cost
 from engine.routes import route_pipeline
 from engine.steps import Estimate
 from engine.study import study
-from engine.ticket import Ticket
+from engine.ticket import Aim, Ticket
 
 log = logging.getLogger(__name__)
 
@@ -114,7 +115,9 @@ class Worker:
         self.hub.start(
             ticket,
             functools.partial(self.paint, ticket, model),
-            steps=ticket.request.steps_to_run + ticket.request.hd_steps,
+            steps=1
+            if ticket.aim is Aim.WEIGH
+            else ticket.request.steps_to_run + ticket.request.hd_steps,
             share=ticket.share or None,
             lane=ticket.lane,
             state=self._states(ticket.request, model),
@@ -159,7 +162,10 @@ class Worker:
         request, started = ticket.request, time.monotonic()
         try:
             ticket.tell(Progress(0, request.num_inference_steps + request.hd_steps))
-            if ticket.is_study:
+            if ticket.aim is Aim.WEIGH:
+                ticket.end(Weighed(weigh(model, request)))
+                return False
+            if ticket.aim is Aim.EXPLAIN:
                 ticket.end(Explained(study(model, request, JobSteps(self, ticket, model))))
                 return False
             pictures = paint(model, request, JobSteps(self, ticket, model))

@@ -54,7 +54,7 @@ async def explain(asked: Asked, request: Request, shown: str) -> None:
         await asked.response.defer(ephemeral=True, thinking=True)
         ending = None
         async for event in desk.engine.submit(
-            asked.id, request, share=str(asked.user.id), explain=True
+            asked.id, request, share=str(asked.user.id), aim="explain"
         ):
             ending = event
         if isinstance(ending, Failed):

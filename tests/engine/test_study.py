@@ -84,7 +84,7 @@ async def test_jobs_and_explanations_share_the_engine(make_engine, ask):
     alone = (await all_of(engine.submit(1, ask())))[-1]
     job, told = await asyncio.gather(
         all_of(engine.submit(2, ask())),
-        all_of(engine.submit(3, ask(pictures=1), explain=True)),
+        all_of(engine.submit(3, ask(pictures=1), aim="explain")),
     )
     assert isinstance(told[-1], Explained)
     assert isinstance(job[-1], Painted)

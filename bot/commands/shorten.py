@@ -1,0 +1,121 @@
+"""/shorten: what each word of a prompt weighs, and the prompt cut shorter by that."""
+
+import asyncio
+import re
+from typing import Any
+
+import discord
+from discord import app_commands
+
+from bot import cuts, flags, messages, modals
+from bot.admission import check_words, rules_of
+from bot.commands.imagine import start
+from bot.desk import Asked, DeskClient
+from bot.errors import UserError
+from bot.flags import Wish
+from bot.intake import check_asked
+from bot.language import N_, _, speaking
+from bot.modes import is_hidden, language_of
+from bot.orders import draft_of
+from engine import Failed, Weighed, parse_prompt
+
+LONGEST_OPTION = 4000
+PRESSED = re.compile(r"shorten:(?P<op>[0-4]|show)")
+WINDOW = re.compile(r"shorten:sent:[0-9]{1,20}")
+"""The window of one of the prompts; its number only makes it one of its own."""
+SEVERAL = N_("Shorten reads one prompt without `::` and `--no`; leave those out and ask again.")
+STOPPED = N_("Easel is stopping, so this was not read. Please ask again in a minute.")
+LOST = N_("This message no longer says what it was made of. Use `/shorten` again.")
+
+
+@app_commands.command(name="shorten", description="Analyzes and shortens a prompt.")
+@app_commands.describe(prompt="The prompt to shorten")
+async def shorten(
+    interaction: discord.Interaction[Any], prompt: app_commands.Range[str, 1, LONGEST_OPTION]
+) -> None:
+    """Show what counts in a prompt, and what may be left out."""
+    asked: Asked = interaction
+    wish = await _understand(asked, prompt)
+    await check_words(asked, wish.request.prompt)
+    hidden = is_hidden(asked, await asked.client.desk.preferences(asked.user.id))
+    await asked.response.defer(ephemeral=hidden, thinking=True)
+    pieces = await _weigh(asked, wish)
+    with speaking(language_of(asked, await rules_of(asked), hidden)):
+        text = cuts.show(pieces, wish.shown.removeprefix(wish.request.prompt))
+        view = _view(len(cuts.cuts_of(text)))
+    await asked.edit_original_response(content=text, view=view)
+
+
+async def press(asked: Asked, pressed: re.Match[str]) -> None:
+    """Open a window with one of the prompts, or tell what the words weigh.
+
+    Raises:
+        UserError: the message does not say any more what it was made of, or may not be painted.
+
+    """
+    said = asked.message.content if asked.message else ""
+    if pressed["op"] == "show":
+        wish = await _understand(asked, cuts.whole_of(said))
+        await asked.response.defer(ephemeral=True, thinking=True)
+        text = cuts.detail(await _weigh(asked, wish))
+        await asked.edit_original_response(content=messages.refusal(text))
+        return
+    found = cuts.cuts_of(said)
+    number = int(pressed["op"])
+    if number >= len(found):
+        raise UserError(_(LOST))
+    await check_asked(asked)
+    field = modals.Field(name="prompt", label=_("Prompt"), text=found[number])
+    await modals.ask(asked, "shorten:sent", _("Imagine This!"), field)
+
+
+async def submit(asked: Asked, _window: re.Match[str]) -> None:
+    """Paint what was sent, as /imagine would."""
+    await start(asked, draft_of(asked, modals.read(asked).texts.get("prompt", "")))
+
+
+async def _understand(asked: Asked, prompt: str) -> Wish:
+    """Read a prompt with its parameters.
+
+    Raises:
+        UserError: it is wrong, or more than one text.
+
+    """
+    desk = asked.client.desk
+    rules = await check_asked(asked)
+    preferences = await desk.preferences(asked.user.id)
+    cards = rules.cards(desk.cards())
+    given = flags.Given(loras=desk.loras, controls=desk.controls)
+    wish = await asyncio.to_thread(
+        flags.parse, prompt, cards, rules.limits(), given, preferences=preferences
+    )
+    if wish.request.negative_prompt or len(parse_prompt(wish.request.prompt).parts) > 1:
+        raise UserError(_(SEVERAL))
+    return wish
+
+
+async def _weigh(asked: Asked, wish: Wish) -> cuts.Pieces:
+    ending = None
+    async for event in asked.client.desk.engine.submit(
+        asked.id, wish.request, share=str(asked.user.id), aim="weigh"
+    ):
+        ending = event
+    if isinstance(ending, Failed):
+        raise UserError(ending.sentence)
+    if not isinstance(ending, Weighed):
+        raise UserError(_(STOPPED))
+    return ending.pieces
+
+
+def _view(count: int) -> discord.ui.View:
+    view = discord.ui.View(timeout=None)
+    for number in range(count):
+        view.add_item(discord.ui.Button(emoji=cuts.NUMBERS[number], custom_id=f"shorten:{number}"))
+    view.add_item(discord.ui.Button(label=_("Show Details"), custom_id="shorten:show", row=1))
+    view.stop()  # what is pressed is read from its custom_id, so discord.py need keep nothing
+    return view
+
+
+def add_to(tree: app_commands.CommandTree[DeskClient]) -> None:
+    """Offer the command wherever the bot is."""
+    tree.add_command(shorten)
