@@ -24,13 +24,12 @@ from peft.tuners.tuners_utils import BaseTunerLayer
 from engine.errors import PaintError
 from engine.loras import LoraFolder
 from engine.request import Request
-from engine.twins import Twins
+from engine.twins import TILE_UNET, Twins
 
 log = logging.getLogger(__name__)
 
 MOST_LOADED = 16
 ENCODERS = ("text_encoder", "text_encoder_2")
-TILE_UNET = "tile/unet"
 
 State = tuple[tuple[str, float], ...]
 """(adapter, weight) of each LoRA at work, in the order of the adapters."""
@@ -98,7 +97,8 @@ class Adapters:
             for name in names:
                 self._load(name, self._parts(request))
             if not self.is_delegated:
-                self._switch(self._parts(request), state)
+                for part in self._parts(request):
+                    self.switch(part, state)
             yield state
         finally:
             self._holders.subtract(names)
@@ -113,10 +113,10 @@ class Adapters:
             set_weights_and_activate_adapters(module, list(names), list(weights))
         self._active[part] = state
 
-    def _switch(self, parts: tuple[str, ...], state: State) -> None:
-        for part in parts:
-            if self._active.get(part, ()) != state:
-                self.activate(part, state)
+    def switch(self, part: str, state: State) -> None:
+        """Switch a module to a state unless it is in it."""
+        if self._active.get(part, ()) != state:
+            self.activate(part, state)
 
     def _parts(self, request: Request) -> tuple[str, ...]:
         encoders = [name for name in ENCODERS if getattr(self._pipeline, name, None) is not None]

@@ -17,6 +17,7 @@ from engine.errors import ModelError
 from engine.events import Cancelled, Event, Failed
 from engine.policy import Lane
 from engine.quiet import hush
+from engine.reference_folder import ReferenceFolder
 from engine.request import Request
 from engine.source import Kind, find_sources
 from engine.ticket import END, Aim, Ticket
@@ -41,7 +42,8 @@ class EngineOptions:
     by name; without a `model` the first one is the default. All together their weights take at
     most `memory_gb` (None: most of what the device has). `threads` None leaves torch's own
     choice. With `exact`, a picture is the same bit for bit whatever is painted beside it, which
-    is slower. `loras` is the folder of LoRA files, `controls` that of ControlNets.
+    is slower. `loras` is the folder of LoRA files, `controls` that of ControlNets,
+    `references` that of IP-Adapters.
     """
 
     model: str = ""
@@ -53,6 +55,7 @@ class EngineOptions:
     exact: bool = False
     loras: Path | None = None
     controls: Path | None = None
+    references: Path | None = None
     preview_interval_s: float = 1.0
 
 
@@ -82,7 +85,13 @@ class Engine:
     def __init__(self, options: EngineOptions) -> None:
         self._options = options
         self._sources = find_sources(options.model, options.models, options.model_config)
-        self._cards = {name: read_card(source) for name, source in self._sources.items()}
+        references = ReferenceFolder(options.references)
+        for sentence in references.refused():
+            log.warning("%s", sentence)
+        self._cards = {
+            name: references.extend(read_card(source), source)
+            for name, source in self._sources.items()
+        }
         self._default = next(iter(self._sources))
         doing = "fetching" if self._default in self.absent else "loading"
         self._loading: str | None = f"{doing} {self._default}"
@@ -250,7 +259,7 @@ class Engine:
         library = Library(
             self._sources,
             choose_device(options.device),
-            Folders(loras=options.loras, controls=options.controls),
+            Folders(loras=options.loras, controls=options.controls, references=options.references),
             None if options.memory_gb is None else options.memory_gb * 1e9,
         )
         library.on_card = self._keep_card

@@ -23,6 +23,8 @@ EVERYTHING = frozenset(
         "blend",
     }
 )
+BY_REFERENCES = frozenset({"reference", "style", "character"})
+"""What IP-Adapters of the operator's folder add, for the families that there are such for."""
 AT_LEAST = frozenset({"image", "negative_prompt"})
 """What is believed of a model of another family until it is open."""
 WORDS = {
@@ -38,6 +40,9 @@ WORDS = {
     "weird": "paint weird pictures",
     "hd": "paint a picture again at twice its size",
     "blend": "blend pictures",
+    "reference": "look at pictures beside the prompt: there is no IP-Adapter for it here",
+    "style": "take the style of a picture: there is no IP-Adapter for it here",
+    "character": "take a person from a picture: that needs an IP-Adapter for it, and one for faces",
     "sampler": "paint by another sampler than its own",
 }
 """How to say that it cannot; what is not here (weights of words) is left out without a word."""
@@ -45,11 +50,14 @@ WORDS = {
 
 def honoured_by() -> dict[str, frozenset[str]]:
     """Return what models of each family honour, as far as that is known before one is open."""
-    return {**dict.fromkeys(sorted(UNET_FAMILIES), EVERYTHING), "other": AT_LEAST}
+    adapted = sorted(UNET_FAMILIES - {"embedded"})
+    able = dict.fromkeys(adapted, EVERYTHING | BY_REFERENCES)
+    return {"embedded": EVERYTHING, **able, "other": AT_LEAST}
 
 
 def wanted(request: Request) -> frozenset[str]:
     """Name what the request needs of a model, in the words of `ModelCard.honours`."""
+    kinds = {one.kind for one in request.references}
     needs = {
         "image": request.image is not None and not (request.mask or request.margins),
         "inpaint": request.mask is not None,
@@ -64,6 +72,9 @@ def wanted(request: Request) -> frozenset[str]:
         "weird": request.weird > 0,
         "hd": request.hd,
         "blend": bool(request.images),
+        "reference": "image" in kinds,
+        "style": "style" in kinds,
+        "character": bool(kinds & {"figure", "face"}),
     }
     return frozenset(name for name, is_needed in needs.items() if is_needed)
 

@@ -267,9 +267,9 @@ class Hub:
         error: Exception | None = None
         outputs: list[Any] = []
         try:
+            self._set_state(group[0].site, jobs[0])
             if self._bring is not None:
                 self._bring(group[0].site.name, group[0].site.module)
-            self._set_state(group[0].site, jobs[0])
             outputs = self._forward(group)
         except Exception as raised:  # noqa: BLE001 why: a model's error ends the guilty job only
             # An out-of-memory traceback would keep alive what has to be freed.

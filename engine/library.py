@@ -34,6 +34,7 @@ class Folders:
 
     loras: Path | None = None
     controls: Path | None = None
+    references: Path | None = None
 
 
 class Library:
@@ -136,6 +137,7 @@ class Library:
                 self._folders.loras,
                 self._folders.controls,
                 self._budget,
+                references=self._folders.references,
             )
         except ModelError as error:
             self.failed[name] = str(error)

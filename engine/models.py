@@ -21,6 +21,7 @@ from diffusers import (
 )
 
 from engine.adapters import Adapters
+from engine.adapters import State as Loras
 from engine.card import ModelCard
 from engine.cards import read_card
 from engine.control_folder import ControlFolder
@@ -35,6 +36,9 @@ from engine.latents import LatentCache
 from engine.loras import LoraFolder
 from engine.offload import Offload, count_bytes
 from engine.preview import Previewer
+from engine.reference_folder import ReferenceFolder
+from engine.references import References
+from engine.references import State as Looks
 from engine.request import Request
 from engine.routes import ROUTED
 from engine.samplers import fit_steps, make_scheduler
@@ -49,6 +53,10 @@ TRAILING = re.compile("turbo|lightning|hyper|dmd2")
 """Few-step models were distilled on the last steps of a schedule, not the first."""
 
 
+State = tuple[Loras, Looks]
+"""The LoRAs and the IP-Adapters at work in a module."""
+
+
 @dataclass(frozen=True, slots=True)
 class Model:
     """An open model: its pipelines are shared, so each job paints with a view of its own."""
@@ -61,6 +69,7 @@ class Model:
     twins: Twins
     adapters: Adapters
     controls: Controls
+    references: References
     device: torch.device
     offload: Offload | None = None
     """Where its weights are too large for the device."""
@@ -69,9 +78,32 @@ class Model:
 
     @property
     def size_bytes(self) -> int:
-        """What all weights take, those of ControlNets too."""
-        parts = [*self.text_to_image.components.values(), *self.controls.nets]
+        """What all weights take, those of ControlNets and IP-Adapters too."""
+        parts = [
+            *self.text_to_image.components.values(),
+            *self.controls.nets,
+            *self.references.modules,
+        ]
         return sum(count_bytes(part) for part in parts if isinstance(part, torch.nn.Module))
+
+    def states(self, request: Request) -> dict[str, State]:
+        """Return the state of each module that a request wants switched; nothing is loaded.
+
+        Raises:
+            PaintError: a LoRA or an IP-Adapter that it wants is not there.
+
+        """
+        loras, references = self.adapters.states(request), self.references.states(request)
+        return {
+            part: (loras.get(part, ()), references.get(part, ()))
+            for part in {**loras, **references}
+        }
+
+    def activate(self, part: str, state: State | None) -> None:
+        """Switch a module to a state; None is neither LoRAs nor IP-Adapters."""
+        loras, references = state or ((), ())
+        self.adapters.switch(part, loras)
+        self.references.activate(part, references)
 
     def view(self, request: Request) -> Any:
         """Give one job its own pipeline object and scheduler over the same weights."""
@@ -126,16 +158,18 @@ def open_model(
     loras: Path | None = None,
     controls: Path | None = None,
     most_bytes: float = math.inf,
+    references: Path | None = None,
 ) -> Model:
     """Load the model's weights onto the device; a `ModelError` says what is in the way.
 
-    `loras` is the operator's folder of LoRAs, `controls` that of ControlNets. Of a card, weights
-    take at most `most_bytes`: larger models wait in main memory, and their parts come in turns.
+    `loras` is the operator's folder of LoRAs, `controls` that of ControlNets, `references` that of
+    IP-Adapters. Of a card, weights take at most `most_bytes`: larger models wait in main memory,
+    and their parts come in turns.
     """
     where = choose_device(device) if isinstance(device, str) else device
     try:
         pipeline = _load(source, choose_dtype(where))
-        folders = LoraFolder(loras), ControlFolder(controls)
+        folders = LoraFolder(loras), ControlFolder(controls), ReferenceFolder(references)
         return equip(pipeline, read_card(source), where, *folders, most_bytes)
     except ModelError:
         raise
@@ -150,6 +184,7 @@ def equip(
     device: torch.device,
     loras: LoraFolder,
     controls: ControlFolder,
+    references: ReferenceFolder,
     most_bytes: float = math.inf,
 ) -> Model:
     """Make a model of a pipeline: on its device, with all that jobs may ask for."""
@@ -170,22 +205,23 @@ def equip(
     _prepare(pipeline, card)
     image_to_image = _derive(AutoPipelineForImage2Image, pipeline, dtype)
     inpainting = _derive(AutoPipelineForInpainting, pipeline, dtype)
-    card = replace(card, honours=_honours(card, pipeline, image_to_image, inpainting))
+    twins = Twins(pipeline)
+    looking = References(pipeline, twins, references, card.family)
+    honours = _honours(card, pipeline, image_to_image, inpainting) | looking.abilities
     vae = getattr(pipeline, "vae", None)
     if offload is not None and vae is not None:
         offload.bring(vae)
     previewer = Previewer(vae)
-    twins = Twins(pipeline)
-    adapters = Adapters(pipeline, twins, loras)
     return Model(
-        card,
+        replace(card, honours=honours),
         pipeline,
         image_to_image,
         previewer,
         inpainting,
         twins,
-        adapters,
+        Adapters(pipeline, twins, loras),
         Controls(pipeline, controls),
+        looking,
         device,
         offload,
     )

@@ -87,12 +87,17 @@ def paint_once(
         enrich(view.scheduler, request.stylize, request.steps_to_run, is_tile=request.tile)
     watch_steps(view.scheduler, on_step)
     on_view(view)
-    with torch.inference_mode(), model.adapters.hold(request) as state:
+    with (
+        torch.inference_mode(),
+        model.adapters.hold(request) as state,
+        model.references.hold(request),
+    ):
         vae = getattr(view, "vae", None)
         arguments = call_arguments(view, request, scene, start)
         if start is None and scene is None and isinstance(vae, JobVae):
             vae.start = _known_start(model, view, request)
         arguments |= _prompt_arguments(model, view, request, state)
+        arguments |= model.references.arguments(view, request)
         pictures: Tensor = view(**arguments).images
     pictures = pictures.float().cpu()
     if scene is not None:

@@ -3,7 +3,7 @@
 import dataclasses
 import json
 from dataclasses import dataclass
-from typing import Any, Self
+from typing import Any, NamedTuple, Self
 
 from engine.samplers import normal_name
 
@@ -16,12 +16,27 @@ MOST_CONTROL = 2.0
 MOST_CHAOS = 100
 MOST_STYLIZE = 1000
 MOST_WEIRD = 3000
+MOST_REFERENCES = 8
+MOST_REFERENCE_WEIGHT = 4.0
+REFERENCES = ("image", "style", "figure", "face")
 MOST_IMAGES = 5
 """Pictures that are blended at a time."""
 HD_SHARE = 0.5
 """Of the steps of the small picture, painted again at twice the size."""
 LEAST_INSIDE = 16
 """Pixels of the old picture that must stay in each direction when it is widened."""
+
+
+class Reference(NamedTuple):
+    """A picture to look at while painting, the path of its file, and how much it counts.
+
+    Its kind is what of it counts: the whole `image`, its `style`, the `figure` without where it
+    stands, or the `face`.
+    """
+
+    picture: str
+    kind: str = "image"
+    weight: float = 1.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -46,7 +61,8 @@ class Request:
     `chaos` spreads the tiles apart, `weird` leads them away from the usual, `stylize` is how much
     of the house style they have; each direction comes from the tile's own seed. With `hd` a tile
     is painted at half its size first, and then at its size from that. `images`, the paths of
-    picture files, are blended: their mean is the start, in the place of `image`.
+    picture files, are blended: their mean is the start, in the place of `image`. `references` are
+    pictures that the model looks at beside the prompt, by an IP-Adapter of the operator's folder.
     """
 
     prompt: str
@@ -75,6 +91,7 @@ class Request:
     weird: int = 0
     hd: bool = False
     images: tuple[str, ...] = ()
+    references: tuple[Reference, ...] = ()
 
     def __post_init__(self) -> None:
         if not 0 <= self.seed < SEEDS:
@@ -97,6 +114,7 @@ class Request:
         self._check_loras()
         self._check_control()
         self._check_effects()
+        self._check_references()
 
     def _check_place(self) -> None:
         """Check where in a picture to paint."""
@@ -162,6 +180,21 @@ class Request:
         self._set("images", tuple(self.images))
         if self.images and not (2 <= len(self.images) <= MOST_IMAGES and self.image is None):
             raise ValueError(f"images are 2 to {MOST_IMAGES} to be blended, and stand alone")
+
+    def _check_references(self) -> None:
+        self._set("references", tuple(Reference(*one) for one in self.references))
+        if len(self.references) > MOST_REFERENCES:
+            raise ValueError(
+                f"at most {MOST_REFERENCES} pictures are looked at, not {len(self.references)}"
+            )
+        for one in self.references:
+            if one.kind not in REFERENCES:
+                raise ValueError(f"a reference is {', '.join(REFERENCES)}, not {one.kind!r}")
+            if not 0 <= one.weight <= MOST_REFERENCE_WEIGHT:
+                raise ValueError(
+                    f"the weight of a reference must be 0 to {MOST_REFERENCE_WEIGHT}, "
+                    f"not {one.weight}"
+                )
 
     def _set(self, name: str, value: Any) -> None:
         """Put a field into its normal form, while the record is made."""

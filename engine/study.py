@@ -16,6 +16,7 @@ from typing import Any
 
 import torch
 from diffusers.models.attention_processor import Attention, AttnProcessor
+from diffusers.models.embeddings import MultiIPAdapterImageProjection
 from PIL import Image
 from torch import Tensor
 from torch.nn import functional
@@ -245,19 +246,26 @@ def _last(value: Any) -> Any:
 
 @contextlib.contextmanager
 def _reading(unet: Any) -> Iterator[list[Tensor]]:
-    """Let the U-Net's cross-attention be seen: each layer's probabilities are appended."""
+    """Let the U-Net's cross-attention be seen: each layer's probabilities are appended.
+
+    Pictures beside the prompt are left out of it.
+    """
     scores: list[Tensor] = []
     before: list[tuple[Attention, Any]] = []
+    looking = unet.encoder_hid_proj
+    if isinstance(looking, MultiIPAdapterImageProjection):
+        unet.encoder_hid_proj = None
     for name, layer in unet.named_modules():
         if isinstance(layer, Attention) and name.endswith(CROSS):
             before.append((layer, layer.processor))
-            layer.processor = AttnProcessor()
+            layer.set_processor(AttnProcessor())
             layer.get_attention_scores = _noting(layer, scores)
     try:
         yield scores
     finally:
+        unet.encoder_hid_proj = looking
         for layer, processor in before:
-            layer.processor = processor
+            layer.set_processor(processor)
             del layer.get_attention_scores
 
 

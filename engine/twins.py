@@ -1,5 +1,6 @@
 """Second modules over the same weights, for what one job wants otherwise than its neighbours."""
 
+import re
 from collections.abc import Callable
 from typing import Any
 
@@ -10,6 +11,10 @@ from engine.offload import share_device
 
 Made = Callable[[dict[str, nn.Module]], None]
 TILED = ("unet", "vae")
+TILE_UNET = "tile/unet"
+"""What the twin of the U-Net goes by."""
+ADDED = re.compile(r"\.lora_|\.processor\.|^encoder_hid_proj\.")
+"""What LoRAs and IP-Adapters put into a module."""
 
 
 class Twins:
@@ -36,17 +41,18 @@ class Twins:
 
 
 def make_twin(module: Any) -> nn.Module:
-    """Make a second module of the same kind over the same storage; LoRAs stay with the first."""
+    """Make a second module of the same kind over the same storage; what adapters added to the
+    first stays there."""
     with torch.device("meta"):
         twin: Any = type(module).from_config(module.config)
     weights = {
         name.replace(".base_layer.", "."): tensor
         for name, tensor in module.state_dict().items()
-        if ".lora_" not in name
+        if not ADDED.search(name)
     }
     twin.load_state_dict(weights, assign=True)
     for name, buffer in module.named_buffers():
-        if name not in weights:
+        if name not in weights and not ADDED.search(name):
             owner, _, last = name.rpartition(".")
             twin.get_submodule(owner).register_buffer(last, buffer, persistent=False)
     twin.eval().requires_grad_(requires_grad=False)

@@ -217,10 +217,15 @@ class Worker:
             parts = SimpleNamespace(components={"controlnet": net})
             route_pipeline(self.hub, parts, f"{name}/control/{control}")
 
+        def route_encoder(encoder: str, net: nn.Module) -> None:
+            parts = SimpleNamespace(components={"image_encoder": net})
+            route_pipeline(self.hub, parts, f"{name}/reference/{encoder}")
+
         route_pipeline(self.hub, model.text_to_image, name)
         model.twins.on_made = route_twins
         model.controls.on_made = route_control
-        model.adapters.is_delegated = True
+        model.references.encoders.on_made = route_encoder
+        model.adapters.is_delegated = model.references.is_delegated = True
 
     def _unroute(self, model: Model) -> None:
         self.hub.unroute(f"{model.card.name}/")
@@ -229,11 +234,12 @@ class Worker:
     def _free(self, model: Model) -> None:
         model.twins.on_made = None
         model.controls.on_made = None
-        model.adapters.is_delegated = False
+        model.references.encoders.on_made = None
+        model.adapters.is_delegated = model.references.is_delegated = False
 
     def _activate(self, site_name: str, state: Any) -> None:
         name, _, part = site_name.partition("/")
-        self.library.opened[name].adapters.activate(part, state)
+        self.library.opened[name].activate(part, state)
 
     def _bring(self, site_name: str, module: nn.Module) -> None:
         offload = self.library.opened[site_name.partition("/")[0]].offload
@@ -241,9 +247,9 @@ class Worker:
             offload.bring(module)
 
     def _states(self, request: Request, model: Model) -> dict[str, Hashable]:
-        # An unknown LoRA gets its sentence from the painting.
+        # An unknown LoRA or a missing adapter gets its sentence from the painting.
         with contextlib.suppress(PaintError):
-            states = model.adapters.states(request)
+            states = model.states(request)
             return {f"{model.card.name}/{part}": state for part, state in states.items()}
         return {}
 

@@ -135,6 +135,12 @@ def load_helper(path: str):
     return sys.modules[name]
 
 
+@pytest.fixture(scope="session")
+def ip_adapters():
+    """Makes tiny IP-Adapters: `ip_adapters.save_adapter(unet, path)`."""
+    return load_helper("ip_adapters.py")
+
+
 @pytest.fixture
 def wire():
     """Checks recorded traffic: `wire.check(loopback.traffic)` lists its faults."""

@@ -20,6 +20,7 @@ from engine.device import choose_dtype
 from engine.honours import EVERYTHING
 from engine.loras import LoraFolder
 from engine.models import Model, equip
+from engine.reference_folder import ReferenceFolder
 from engine.samplers import samplers_for
 from engine.untrained import byte_tokenizer
 
@@ -63,7 +64,9 @@ def open_preset(preset: Preset, device: torch.device, seed: int = 0) -> Model:
         samplers=samplers_for(dict(scheduler.config)),
         honours=EVERYTHING,
     )
-    return equip(pipeline, card, device, LoraFolder(None), ControlFolder(None))
+    return equip(
+        pipeline, card, device, LoraFolder(None), ControlFolder(None), ReferenceFolder(None)
+    )
 
 
 def _encoder(kind: Any, tokenizer: Any, width: int, layers: int, heads: int, **more: Any) -> Any:
