@@ -1,29 +1,33 @@
 """Midjourney's parameters that Easel does not have, each with the sentence that says so."""
 
-FILMS = "Easel paints pictures, no films."
-STYLES = (
+from bot.language import N_
+
+FILMS = N_("Easel paints pictures, no films.")
+STYLES = N_(
     "Easel has no adapter that takes a style or a figure from a picture; attach the picture as "
     "`picture`, and `--iw` says how much it counts."
 )
-GONE = "Midjourney itself no longer has it."
+GONE = N_("Midjourney itself no longer has it.")
 ABSENT: dict[str, str] = {
     **dict.fromkeys(("video", "motion", "loop", "end", "bs"), FILMS),
     **dict.fromkeys(("sref", "sw", "sv", "cref", "cw", "oref", "ow"), STYLES),
-    "edit": "Under a single picture, **Vary (Region)** paints a part of it anew.",
-    "zoom": "Under a single picture, **Custom Zoom** asks how far.",
+    "edit": N_("Under a single picture, **Vary (Region)** paints a part of it anew."),
+    "zoom": N_("Under a single picture, **Custom Zoom** asks how far."),
     **dict.fromkeys(
-        ("profile", "p"), "Easel learns no taste; `/prefer suffix` adds what you like to use."
+        ("profile", "p"), N_("Easel learns no taste; `/prefer suffix` adds what you like to use.")
     ),
-    "exp": "`--stylize` makes light, colour and detail richer.",
-    "sameseed": "Four tiles of one seed would be one picture; `U` takes one out of the grid.",
-    "preview": "`/models` names the models there are.",
-    "sd": "It is the usual size here; `--hd` doubles it.",
+    "exp": N_("`--stylize` makes light, colour and detail richer."),
+    "sameseed": N_("Four tiles of one seed would be one picture; `U` takes one out of the grid."),
+    "preview": N_("`/models` names the models there are."),
+    "sd": N_("It is the usual size here; `--hd` doubles it."),
     **dict.fromkeys(
-        ("uplight", "upbeta", "upanime"), "Under a single picture, **Upscale** enlarges it."
+        ("uplight", "upbeta", "upanime"), N_("Under a single picture, **Upscale** enlarges it.")
     ),
     **dict.fromkeys(
         ("creative", "test", "testp", "hq", "newclip", "nostretch", "old", "beta", "vibe"), GONE
     ),
-    **dict.fromkeys(("width", "height", "wallpaper"), "`--ar` says the shape, as in `--ar 3:2`."),
+    **dict.fromkeys(
+        ("width", "height", "wallpaper"), N_("`--ar` says the shape, as in `--ar 3:2`.")
+    ),
 }
 """Name of the parameter → what to say of it."""

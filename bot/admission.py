@@ -13,6 +13,7 @@ from bot import audit, messages, words
 from bot.desk import Asked, Desk
 from bot.errors import UserError
 from bot.jobs import Job
+from bot.language import N_, _
 from bot.ledger import EVERYWHERE, Block, Deed
 from bot.permissions import may_manage, may_moderate, place, places_of, roles_of
 from bot.rules import Rules
@@ -25,11 +26,29 @@ log = logging.getLogger(__name__)
 DAY_S = 86_400.0
 FEW_WORDS = 50
 """So many are looked for in less time than a thread takes to be asked."""
-SPANS = {"hour": "in an hour", "day": "in a day", "month": "in 30 days"}
-NOT_THIS_SERVER = (
+OVER = {
+    "hour": N_(
+        "Your quota is {quota} in an hour, and you have used {used}; this would be {pictures} "
+        "pictures more."
+    ),
+    "day": N_(
+        "Your quota is {quota} in a day, and you have used {used}; this would be {pictures} "
+        "pictures more."
+    ),
+    "month": N_(
+        "Your quota is {quota} in 30 days, and you have used {used}; this would be {pictures} "
+        "pictures more."
+    ),
+    "everywhere": N_(
+        "Your quota is {quota} with Easel in a day, and you have used {used}; this would be "
+        "{pictures} pictures more."
+    ),
+}
+"""What is said to who has used a quota up, by its name; the last is the operator's."""
+NOT_THIS_SERVER = N_(
     "This Easel works on the servers its operator has named, and this is none of them."
 )
-NO_LETTERS = "This Easel does not paint in direct messages; use it on a server."
+NO_LETTERS = N_("This Easel does not paint in direct messages; use it on a server.")
 
 
 def check_server(asked: Asked) -> None:
@@ -42,9 +61,9 @@ def check_server(asked: Asked) -> None:
     settings = asked.client.desk.settings
     if asked.guild_id is None:
         if not settings.direct_messages:
-            raise UserError(NO_LETTERS)
+            raise UserError(_(NO_LETTERS))
     elif settings.servers and asked.guild_id not in settings.servers:
-        raise UserError(NOT_THIS_SERVER)
+        raise UserError(_(NOT_THIS_SERVER))
 
 
 async def check_person(asked: Asked) -> None:
@@ -63,14 +82,25 @@ async def check_person(asked: Asked) -> None:
     if block := await desk.ledger.blocked(asked.guild_id, asked.user.id):
         raise UserError(_kept_out(block))
     if asked.guild_id and (text := await desk.ledger.take_warning(asked.guild_id, asked.user.id)):
-        raise UserError(f"{text}\n-# Nothing was painted yet: ask again to go on.")
+        raise UserError(f"{text}\n-# {_('Nothing was painted yet: ask again to go on.')}")
 
 
 def _kept_out(block: Block) -> str:
-    where = "with this Easel" if block.guild_id == EVERYWHERE else "on this server"
-    until = f" until <t:{int(block.until)}:f>" if block.until else ""
-    reason = f" The reason: {messages.escape(block.reason)}" if block.reason else ""
-    return f"You may not paint {where}{until}.{reason}"
+    everywhere = block.guild_id == EVERYWHERE
+    if block.until:
+        said = (
+            _("You may not paint with this Easel until {until}.")
+            if everywhere
+            else _("You may not paint on this server until {until}.")
+        ).format(until=f"<t:{int(block.until)}:f>")
+    else:
+        said = (
+            _("You may not paint with this Easel.")
+            if everywhere
+            else _("You may not paint on this server.")
+        )
+    reason = _("The reason: {reason}").format(reason=messages.escape(block.reason))
+    return f"{said} {reason}" if block.reason else said
 
 
 async def rules_of(asked: Asked) -> Rules:
@@ -106,10 +136,10 @@ def check_presser(asked: Asked, rules: Rules, job: Job) -> None:
     if rules.buttons == "everyone" or asked.user.id == job.user_id:
         return
     if rules.buttons == "owner":
-        raise UserError("On this server the buttons under a grid are its painter's own.")
+        raise UserError(_("On this server the buttons under a grid are its painter's own."))
     if not may_moderate(asked.permissions) and not may_manage(asked.permissions):
         raise UserError(
-            "On this server the buttons under a grid are its painter's and the moderators'."
+            _("On this server the buttons under a grid are its painter's and the moderators'.")
         )
 
 
@@ -145,12 +175,16 @@ async def check_words(asked: Asked, prompt: str) -> list[str]:
             await _log_hit(asked, asked.guild_id, hits[0], prompt)
         word = messages.escape(hits[0].word)
         raise UserError(
-            f"The word {word} is not wanted here. Write the prompt without it; getting around this "
-            "filter may cost you the right to paint.",
-            title="Banned prompt detected",
+            _(
+                "The word {word} is not wanted here. Write the prompt without it; getting "
+                "around this filter may cost you the right to paint."
+            ).format(word=word),
+            title=_("Banned prompt detected"),
         )
     return [
-        f"The word {messages.escape(hit.word)} is frowned upon here; your job was taken in."
+        _("The word {word} is frowned upon here; your job was taken in.").format(
+            word=messages.escape(hit.word)
+        )
         for hit in hits
     ]
 
@@ -192,26 +226,28 @@ async def check_quota(asked: Asked, jobs: Sequence[Job]) -> None:
     most = desk.settings.pictures_per_day
     if most is not None:
         quota = Quota(most, "pictures")
-        await _check_one(desk, job, pictures, None, DAY_S, quota, "with Easel in a day")
+        await _check_one(desk, job, pictures, None, DAY_S, quota, "everywhere")
     if job.guild_id is None:
         return
     rules = await rules_of(asked)
     if rules.cooldown:
         if len(jobs) > 1:
             raise UserError(
-                f"Between two jobs one waits {rules.cooldown} seconds here, so ask for one at a "
-                "time.",
-                title="Job action restricted",
+                _(
+                    "Between two jobs one waits {cooldown} seconds here, so ask for one at a time."
+                ).format(cooldown=rules.cooldown),
+                title=_("Job action restricted"),
             )
         spent = await desk.ledger.spent(job.user_id, job.guild_id, now - rules.cooldown)
         if spent.last_at is not None:
             again = int(spent.last_at + rules.cooldown) + 1
             raise UserError(
-                f"Between two jobs one waits {rules.cooldown} seconds here; "
-                f"try again <t:{again}:R>."
+                _("Between two jobs one waits {cooldown} seconds here; try again {when}.").format(
+                    cooldown=rules.cooldown, when=f"<t:{again}:R>"
+                )
             )
     for name, quota in rules.quotas().items():
-        await _check_one(desk, job, pictures, job.guild_id, QUOTAS[name], quota, SPANS[name])
+        await _check_one(desk, job, pictures, job.guild_id, QUOTAS[name], quota, name)
 
 
 async def _check_one(
@@ -221,7 +257,7 @@ async def _check_one(
     guild_id: int | None,
     span_s: float,
     quota: Quota,
-    words_of_span: str,
+    name: str,
 ) -> None:
     spent = await desk.ledger.spent(job.user_id, guild_id, time.time() - span_s)
     if quota.unit == "pictures":
@@ -230,8 +266,8 @@ async def _check_one(
         used, over = int(spent.seconds // 60), spent.seconds >= quota.amount * 60
     if not over:
         return
-    again = f" Some of it comes back <t:{int((spent.first_at or 0) + span_s) + 1}:R>."
-    raise UserError(
-        f"Your quota is {quota} {words_of_span}, and you have used {used}; this would be "
-        f"{pictures} pictures more." + (again if spent.first_at else "")
-    )
+    said = _(OVER[name]).format(quota=quota.tell(), used=used, pictures=pictures)
+    if spent.first_at:
+        again = _("Some of it comes back {when}.")
+        said += " " + again.format(when=f"<t:{int(spent.first_at + span_s) + 1}:R>")
+    raise UserError(said)

@@ -8,6 +8,7 @@ import discord
 
 from bot import messages
 from bot.desk import DeskClient
+from bot.language import _, speaking
 from bot.ledger import Deed
 
 log = logging.getLogger(__name__)
@@ -15,14 +16,18 @@ log = logging.getLogger(__name__)
 
 def describe(deed: Deed) -> str:
     """Return one line about what somebody did."""
-    line = f"**{deed.action}** by <@{deed.by_id}>"
+    line = _("{deed} by {who}").format(deed=f"**{deed.action}**", who=f"<@{deed.by_id}>")
     if deed.target:
-        line += f": {messages.shorten(messages.escape(deed.target), 300)}"
+        line += f": {_cut(deed.target, 300)}"
     if deed.before is not None:
-        line += f"\n-# before: {messages.shorten(messages.escape(deed.before), 700)}"
+        line += f"\n-# {_('before: {what}').format(what=_cut(deed.before, 700))}"
     if deed.after is not None:
-        line += f"\n-# after: {messages.shorten(messages.escape(deed.after), 700)}"
+        line += f"\n-# {_('after: {what}').format(what=_cut(deed.after, 700))}"
     return line
+
+
+def _cut(text: str, room: int) -> str:
+    return messages.shorten(messages.escape(text), room)
 
 
 async def record(client: DeskClient, deed: Deed, *, noted: bool = False) -> None:
@@ -31,14 +36,17 @@ async def record(client: DeskClient, deed: Deed, *, noted: bool = False) -> None
     Nobody waits for the log channel, in which Discord lets one write five messages in five
     seconds: what was done meanwhile stands together in the next message, in its order.
     """
+    language = await client.speech_of(deed.guild_id)
     if not noted:
         await client.desk.ledger.note(deed)
     log.info("server=%d user=%d %s", deed.guild_id, deed.by_id, deed.action)
     unlogged = client.desk.unlogged
+    with speaking(language):
+        line = describe(deed)
     if deed.guild_id in unlogged:
-        unlogged[deed.guild_id].append(describe(deed))
+        unlogged[deed.guild_id].append(line)
     else:
-        unlogged[deed.guild_id] = [describe(deed)]
+        unlogged[deed.guild_id] = [line]
         client.desk.start(_catch_up(client, deed.guild_id))
 
 

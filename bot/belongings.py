@@ -9,6 +9,7 @@ import re
 from dataclasses import dataclass
 
 from bot.errors import UserError
+from bot.language import _
 from bot.preferences import DASHES, DEFAULTS, Preferences
 from bot.store import Store
 
@@ -112,8 +113,10 @@ class Belongings:
             )
             if next(iter(rows))[0] > MOST_OPTIONS:
                 raise UserError(
-                    f"You have {MOST_OPTIONS} options, and that is the most. Delete one first: "
-                    "`/prefer option set` with its name and without a value."
+                    _(
+                        "You have {most} options, and that is the most. Delete one first: "
+                        "`/prefer option set` with its name and without a value."
+                    ).format(most=MOST_OPTIONS)
                 )
         self.forget(user_id)
 

@@ -153,6 +153,12 @@ class DeskClient(discord.Client):
     desk: Desk
     tree: app_commands.CommandTree[Any]
 
+    async def speech_of(self, guild_id: int) -> str:
+        """Return the language of what everybody sees on a server."""
+        guild = self.get_guild(guild_id)
+        rules = await self.desk.rules(guild_id)
+        return rules.speech(guild.preferred_locale if guild else None)
+
     async def press(self, asked: "Asked", op: str, job_id: int, index: int) -> None:
         """Do what a button says, or raise a UserError that says why not."""
         raise NotImplementedError

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from bot.errors import UserError
+from bot.language import _
 from bot.readers import Setting, Size, plain
 from engine import ModelCard
 
@@ -37,8 +38,10 @@ def check_rivals(typed: Iterable[str]) -> None:
     for one, other in RIVALS:
         if {one, other} <= names:
             raise UserError(
-                f"`--{one}` and `--{other}` do not go together: leave one of the two out.",
-                title="Invalid parameter",
+                _("`--{one}` and `--{other}` do not go together: leave one of the two out.").format(
+                    one=one, other=other
+                ),
+                title=_("Invalid parameter"),
             )
 
 
@@ -60,9 +63,10 @@ def settle(
     steps = max(1, round(usual * factor))
     if steps > setting.max_steps:
         raise UserError(
-            f"`--quality {plain(known['quality'])}` takes {steps} steps here; "
-            f"{setting.max_steps} are the most.",
-            title="Invalid parameter",
+            _("`--quality {quality}` takes {steps} steps here; {most} are the most.").format(
+                quality=plain(known["quality"]), steps=steps, most=setting.max_steps
+            ),
+            title=_("Invalid parameter"),
         )
     return {**known, "steps": steps}
 
@@ -82,8 +86,10 @@ def measure(values: Mapping[str, Any], setting: Setting, shape: Size | None) -> 
     width, height = size_for(card, ratio)
     if most is not None and 2 * max(width, height) > most:
         raise UserError(
-            f"`--hd` paints {2 * max(width, height)} pixels here; {most} are the most.",
-            title="Invalid parameter",
+            _("`--hd` paints {side} pixels here; {most} are the most.").format(
+                side=2 * max(width, height), most=most
+            ),
+            title=_("Invalid parameter"),
         )
     return 2 * width, 2 * height
 

@@ -27,6 +27,7 @@ from bot.grammar import (
 )
 from bot.habits import added, naming_the_suffix, write_out
 from bot.jobs import Lane
+from bot.language import N_, _
 from bot.parameters import PARAMETERS, Parameter
 from bot.preferences import NOTHING_CHOSEN, Preferences
 from bot.readers import Control, Limits, Setting, plain, whole
@@ -67,7 +68,7 @@ STYLIZE = 100
 """How much of the house style there is where the painter does not say."""
 RAW_SHARE = 0.4
 """What raw leaves of a house style that is asked for; of the usual one it leaves nothing."""
-NOTHING = (
+NOTHING = N_(
     "There is nothing to paint: write what you want to see, and parameters after it, "
     "as in `a red fox --seed 7`."
 )
@@ -114,9 +115,11 @@ def parse(
 def one_only(number: int) -> UserError:
     """Say that here only one job can be asked for."""
     return UserError(
-        f"That makes {number} jobs, and here is room for one: write it without choices in braces "
-        "and without `--repeat`.",
-        title="Job action restricted",
+        _(
+            "That makes {number} jobs, and here is room for one: write it without "
+            "choices in braces and without `--repeat`."
+        ).format(number=number),
+        title=_("Job action restricted"),
     )
 
 
@@ -170,15 +173,19 @@ def _wish(
     shown_to = [name for name in ("stealth", "public") if values.pop(name, False)]
     if times > 1 and "seed" in values:
         raise UserError(
-            f"`--repeat` with `--seed` would paint the same picture {times} times: leave one of "
-            "the two out.",
-            title=INVALID,
+            _(
+                "`--repeat` with `--seed` would paint the same picture {times} times: leave "
+                "one of the two out."
+            ).format(times=times),
+            title=_(INVALID),
         )
     shown = f"{prompt} {written(values)}".rstrip()
     if len(shown) > LONGEST_PROMPT:
         raise UserError(
-            f"The prompt is {len(shown):,} characters long; {LONGEST_PROMPT:,} is the most.",
-            title="Invalid prompt",
+            _("The prompt is {length:,} characters long; {most:,} is the most.").format(
+                length=len(shown), most=LONGEST_PROMPT
+            ),
+            title=_("Invalid prompt"),
         )
     effort.check_rivals(values)
     given.check(values, {**_defaults(setting), **values}, links)
@@ -187,19 +194,21 @@ def _wish(
         raise nothing()
     if request.negative_prompt and request.guidance_scale <= 1 and "no" in values:
         raise UserError(
-            f"`--no` needs guidance, and this is painted with {plain(request.guidance_scale)}: add "
-            "`--guidance 5`, or leave `--no` out.",
-            title=INVALID,
+            _(
+                "`--no` needs guidance, and this is painted with {guidance}: add "
+                "`--guidance 5`, or leave `--no` out."
+            ).format(guidance=plain(request.guidance_scale)),
+            title=_(INVALID),
         )
     if refused := refusal(setting.card, request):
-        raise UserError(refused, title=INVALID)
+        raise UserError(refused, title=_(INVALID))
     hidden = "stealth" in shown_to if shown_to else None
     return Wish(request, shown, links, lane, hidden), times
 
 
 def nothing() -> UserError:
     """Say that there is no text to paint."""
-    return UserError(NOTHING, title="Empty prompt")
+    return UserError(_(NOTHING), title=_("Empty prompt"))
 
 
 def compose(prompt: str, options: Mapping[str, str | None]) -> str:
@@ -222,7 +231,11 @@ def check_defaults(text: str, cards: Sequence[ModelCard], limits: Limits) -> str
     """Return a server's default parameters normalised, or raise a UserError."""
     prompt, given = split(normalise(text))
     if prompt:
-        raise UserError(f"Default parameters are parameters only, without text; found `{prompt}`.")
+        raise UserError(
+            _("Default parameters are parameters only, without text; found `{prompt}`.").format(
+                prompt=prompt
+            )
+        )
     limits = dataclasses.replace(limits, defaults="")  # the new ones take their place
     values = evaluate(given, _setting(given, cards, limits))
     effort.check_rivals(values)
@@ -235,8 +248,8 @@ def describe(cards: Sequence[ModelCard], limits: Limits = NO_LIMITS) -> tuple[st
     setting = Setting(card=cards[0], cards=cards, limits=limits)
     return tuple(
         f"`{row}`"
-        + "".join(f" (or `--{alias}`)" for alias in row.aliases)
-        + f": {row.help}; {row.allowed(setting)}"
+        + "".join(_(" (or `{name}`)").format(name=f"--{alias}") for alias in row.aliases)
+        + f": {_(row.help)}; {row.allowed(setting)}"
         for row in PARAMETERS
     )
 
@@ -303,7 +316,7 @@ def _complete(
     try:
         return _request(prompt, effort.settle({}, values, setting), setting, given, **more)
     except (ValueError, PaintError) as error:
-        raise UserError(sentence(str(error)), title="Invalid prompt") from error
+        raise UserError(sentence(str(error)), title=_("Invalid prompt")) from error
 
 
 def _request(
@@ -346,7 +359,7 @@ def _request(
         weird=values.get("weird", 0),
         hd=values.get("hd", False),
     )
-    for name, _ in request.loras:
+    for name, _weight in request.loras:
         given.loras.find(name)
     return request
 

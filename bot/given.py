@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 from bot.errors import UserError
 from bot.grammar import INVALID
+from bot.language import _
 from bot.readers import Size
 from engine import ControlFolder, LoraFolder
 
@@ -44,29 +45,40 @@ class Given:
         many = len(links) + bool(self.picture)
         if many > 1:
             raise UserError(
-                f"A painting starts from one picture, and here are {many}: leave one, attached as "
-                "`picture` or as a link.",
-                title="Invalid prompt",
+                _(
+                    "A painting starts from one picture, and here are {many}: leave one, "
+                    "attached as `picture` or as a link."
+                ).format(many=many),
+                title=_("Invalid prompt"),
             )
         for name, there in (("strength", many), ("iw", many), ("control", self.control)):
             if name in typed and not there:
                 option = name if name == "control" else "picture"
                 raise UserError(
-                    f"`--{name}` only goes with a picture: attach one as `{option}`, or leave it "
-                    "out.",
-                    title=INVALID,
+                    _(
+                        "`--{name}` only goes with a picture: attach one as `{option}`, or leave "
+                        "it out."
+                    ).format(name=name, option=option),
+                    title=_(INVALID),
                 )
         if self.control and "control" not in known:
             raise UserError(
-                f"`--control` must say what of the picture leads the painting{self._kinds()}.",
-                title=INVALID,
+                self._which(),
+                title=_(INVALID),
             )
 
-    def _kinds(self) -> str:
+    def _which(self) -> str:
+        """Say what `--control` must say, as far as there is anything to say."""
         names = self.controls.names()
         if not names:
-            return "; but there is no ControlNet here"
-        return f", as in `--control {names[0]}`; there is {', '.join(names)}"
+            return _(
+                "`--control` must say what of the picture leads the painting; but there is no "
+                "ControlNet here."
+            )
+        return _(
+            "`--control` must say what of the picture leads the painting, as in "
+            "`--control {name}`; there is {names}."
+        ).format(name=names[0], names=", ".join(names))
 
 
 NOTHING_GIVEN = Given()

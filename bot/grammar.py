@@ -8,10 +8,11 @@ from typing import Any
 
 from bot.absent import ABSENT
 from bot.errors import UserError
+from bot.language import N_, _
 from bot.parameters import BY_NAME, PARAMETERS, Parameter
 from bot.readers import DASHES, Setting
 
-INVALID = "Invalid parameter"
+INVALID = N_("Invalid parameter")
 _NAMES = "|".join(sorted(BY_NAME, key=len, reverse=True))
 _TYPED_DASHES = re.compile(rf"(?<!\S)(?=-*[{DASHES[1:]}])[{DASHES}]{{1,4}}(?=[A-Za-z])")
 _HAN = "\u2e80-\u9fff\uac00-\ud7af\uf900-\ufaff\uff00-\uffef"
@@ -48,7 +49,7 @@ def split(words: Sequence[str]) -> tuple[str, list[tuple[Parameter, str]]]:
     prompt = " ".join(words[: starts[0]] if starts else words)
     names = [words[start][2:].casefold() for start in starts]
     if unknown := [name for name in names if name not in BY_NAME]:
-        raise UserError(_unrecognised(unknown), title=INVALID)
+        raise UserError(_unrecognised(unknown), title=_(INVALID))
     ends = [*starts[1:], len(words)]
     given = [
         (BY_NAME[name], " ".join(words[start + 1 : end]))
@@ -68,18 +69,24 @@ def _unrecognised(names: Sequence[str]) -> str:
     """Say what of names that are none is meant, as far as one can guess."""
     for name in names:
         if name in ABSENT:
-            return f"Unrecognized parameter(s): `--{name}`. {ABSENT[name]}"
+            return _("Unrecognized parameter(s): `--{name}`. {advice}").format(
+                name=name, advice=_(ABSENT[name])
+            )
         glued = re.match(r"([a-z]+)[=:]?[0-9.]", name)
         if glued and glued[1] in BY_NAME:
             row = BY_NAME[glued[1]]
-            return f"`--{short(name)}` needs a space between name and value, as in `{row}`."
+            return _("`--{name}` needs a space between name and value, as in `{row}`.").format(
+                name=short(name), row=row
+            )
     near = [near for name in names for near in difflib.get_close_matches(name, BY_NAME, 1, 0.5)]
     if near:
-        advice = "Did you mean " + " and ".join(f"`--{name}`" for name in dict.fromkeys(near)) + "?"
+        meant = _(" and ").join(f"`--{name}`" for name in dict.fromkeys(near))
+        advice = _("Did you mean {names}?").format(names=meant)
     else:
-        advice = "There are " + ", ".join(f"`--{row.name}`" for row in PARAMETERS) + "."
+        names_known = ", ".join(f"`--{row.name}`" for row in PARAMETERS)
+        advice = _("There are {names}.").format(names=names_known)
     listed = ", ".join(f"`--{short(name)}`" for name in dict.fromkeys(names))
-    return f"Unrecognized parameter(s): {listed}. {advice}"
+    return _("Unrecognized parameter(s): {listed}. {advice}").format(listed=listed, advice=advice)
 
 
 def check_lasting(given: Sequence[tuple[Parameter, str]]) -> None:
@@ -89,10 +96,13 @@ def check_lasting(given: Sequence[tuple[Parameter, str]]) -> None:
         UserError: one of the parameters is such.
 
     """
-    for row, _ in given:
+    for row, _text in given:
         if row.once:
             raise UserError(
-                f"`--{row.name}` is said behind one prompt, and cannot hold for all.", title=INVALID
+                _("`--{name}` is said behind one prompt, and cannot hold for all.").format(
+                    name=row.name
+                ),
+                title=_(INVALID),
             )
 
 
@@ -111,36 +121,44 @@ def evaluate(given: Sequence[tuple[Parameter, str]], setting: Setting) -> dict[s
 def read_value(row: Parameter, text: str, setting: Setting) -> Any:
     """Return what the words after a parameter say, or raise a UserError."""
     if row.needs and row.needs not in setting.card.honours:
-        raise UserError(_incompatible(row, setting), title=INVALID)
+        raise UserError(_incompatible(row, setting), title=_(INVALID))
     if not text and not row.flag:
         raise UserError(
-            f"`--{row.name}` needs a value: {row.allowed(setting)}, as in `{row}`.", title=INVALID
+            _("`--{name}` needs a value: {allowed}, as in `{row}`.").format(
+                name=row.name, allowed=row.allowed(setting), row=row
+            ),
+            title=_(INVALID),
         )
     if row.words:
         first, rest = text, ""
     else:
-        first, _, rest = text.partition(" ")
+        first, _space, rest = text.partition(" ")
         first = unicodedata.normalize("NFKC", first)
     value = row.read(first, setting)
     if value is None:
         raise UserError(
-            f"`--{row.name}` must be {row.allowed(setting)}, as in `{row}`; "
-            f"found `{short(first)}`.",
-            title=INVALID,
+            _("`--{name}` must be {allowed}, as in `{row}`; found `{found}`.").format(
+                name=row.name, allowed=row.allowed(setting), row=row, found=short(first)
+            ),
+            title=_(INVALID),
         )
     if rest:
         raise UserError(
-            f"`{short(rest)}` stands after `--{row.name} {short(first)}`; put all text before "
-            "the parameters.",
-            title=INVALID,
+            _(
+                "`{rest}` stands after `--{name} {first}`; put all text before the parameters."
+            ).format(rest=short(rest), name=row.name, first=short(first)),
+            title=_(INVALID),
         )
     return value
 
 
 def _incompatible(row: Parameter, setting: Setting) -> str:
     able = [card.name for card in setting.cards if row.needs in card.honours]
-    others = " It is with " + ", ".join(f"`{name}`" for name in able) + "." if able else ""
-    return f"`--{row.name}` is not compatible with `{setting.card.name}`.{others}"
+    said = _("`--{name}` is not compatible with `{model}`.").format(
+        name=row.name, model=setting.card.name
+    )
+    models = ", ".join(f"`{name}`" for name in able)
+    return f"{said} {_('It is with {models}.').format(models=models)}" if able else said
 
 
 def written(values: dict[str, Any]) -> str:

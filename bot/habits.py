@@ -11,6 +11,7 @@ from typing import TypeVar
 from bot.effort import OVERRULED
 from bot.errors import UserError
 from bot.grammar import check_lasting, normalise, split
+from bot.language import _
 from bot.parameters import BY_NAME, Parameter
 from bot.preferences import DASHES, Preferences
 from bot.readers import plain
@@ -33,11 +34,15 @@ def option_name(text: str) -> str:
     """
     name = text.strip().lstrip("-—–").casefold()
     if name in BY_NAME:
-        raise UserError(f"`--{name}` is a parameter of Easel's own; choose another name.")
+        raise UserError(
+            _("`--{name}` is a parameter of Easel's own; choose another name.").format(name=name)
+        )
     if not OPTION.fullmatch(name):
         raise UserError(
-            "An option's name is one word of at most 32 letters a to z, digits, `-` and `_`, as in "
-            "`/prefer option set option: mine value: --ar 3:2 --no text`."
+            _(
+                "An option's name is one word of at most 32 letters a to z, digits, `-` and `_`, "
+                "as in `/prefer option set option: mine value: --ar 3:2 --no text`."
+            )
         )
     return name
 
@@ -106,8 +111,10 @@ def check_suffix(text: str) -> None:
     prompt, given = split(normalise(text))
     if prompt or not given:
         raise UserError(
-            "A suffix is parameters only, such as `--ar 3:2 --no text`; found "
-            f"`{prompt[:60]}`. Without a value, `/prefer suffix` takes the suffix away."
+            _(
+                "A suffix is parameters only, such as `--ar 3:2 --no text`; found "
+                "`{prompt}`. Without a value, `/prefer suffix` takes the suffix away."
+            ).format(prompt=prompt[:60])
         )
     check_lasting(given)
 
@@ -126,7 +133,8 @@ def naming_the_suffix(understand: Callable[[Preferences], T], preferences: Prefe
             raise
         understand(replace(preferences, suffix=""))  # raises what is wrong without it, too
         raise UserError(
-            f"Your suffix `{preferences.suffix}` does not fit here. {error} `/prefer suffix` "
-            "changes it.",
+            _(
+                "Your suffix `{suffix}` does not fit here. {error} `/prefer suffix` changes it."
+            ).format(suffix=preferences.suffix, error=error),
             title=error.title,
         ) from error

@@ -103,6 +103,6 @@ def N_(sentence: str) -> str:  # noqa: N802 - so it is called wherever gettext i
     return sentence
 
 
-def named(name: str, language: str) -> str:
-    """Return the name of a command or an option in a language."""
-    return _catalogue(language).pgettext("name", name)
+def named(name: str) -> str:
+    """Return the name of a command or an option in the language spoken now."""
+    return _catalogue(spoken()).pgettext("name", name)

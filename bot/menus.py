@@ -19,7 +19,7 @@ from bot.errands import Spot, behind, owner_of, send_letter, take_away
 from bot.errors import UserError
 from bot.intake import check_asked, known_job
 from bot.jobs import FINAL, Job, Posted
-from bot.language import N_, _, named, nearest
+from bot.language import N_, _, named
 from bot.orders import draft_of
 from bot.permissions import may_moderate
 from engine import SEEDS
@@ -163,7 +163,7 @@ async def use(interaction: discord.Interaction[Any], message: discord.Message) -
     draft = draft_of(asked, "", message.attachments[kinds.index(True)])
     await asyncio.to_thread(asked.client.desk.drafts.keep, asked.id, draft)
     field = modals.Field(name="prompt", label=_("Prompt"), placeholder=_(PLACEHOLDER))
-    title = named("Use as image prompt", nearest(asked.locale))
+    title = named("Use as image prompt")
     await modals.ask(asked, f"p:{asked.id}", title, field)
 
 

@@ -1,10 +1,11 @@
 """The table of --parameters: parsing, help and the README are all made from its rows."""
 
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
 from bot import readers
+from bot.language import N_, _
 from bot.readers import Setting
 from engine import MOST_CHAOS, MOST_CONTROL, MOST_STYLIZE, MOST_WEIRD, SEEDS
 
@@ -26,7 +27,7 @@ class Parameter:
     words: bool = False
     help: str
     needs: str = ""
-    allowed: Callable[[Setting], str] = lambda _: "alone, without a value"
+    allowed: Callable[[Setting], str] = lambda _setting: _("alone, without a value")
     default: Callable[[Setting], str] | str = ""
     read: Callable[[str, Setting], Any] = lambda text, _: None if text else True
     write: Callable[[Any], str] = str
@@ -39,12 +40,24 @@ class Parameter:
 
     def assumed(self, setting: Setting) -> str:
         """Say what holds where nothing is typed."""
-        default = self.default if isinstance(self.default, str) else self.default(setting)
-        return default or ("off" if self.flag else "none")
+        default = _(self.default) if isinstance(self.default, str) else self.default(setting)
+        return default or (_("off") if self.flag else _("none"))
 
     def written(self, value: Any) -> str:
         """As a painter would have typed this value."""
         return f"--{self.name}" if self.flag else f"--{self.name} {self.write(value)}"
+
+
+def _whole(low: int, high: int) -> str:
+    return _("a whole number from {low} to {high}").format(low=low, high=high)
+
+
+def _number(low: float, high: float) -> str:
+    return _("a number from {low} to {high}").format(low=low, high=readers.plain(high))
+
+
+def _one_of(names: Sequence[str]) -> str:
+    return _("one of {choices}").format(choices=", ".join(names))
 
 
 PARAMETERS: tuple[Parameter, ...] = (
@@ -52,17 +65,17 @@ PARAMETERS: tuple[Parameter, ...] = (
         name="ar",
         aliases=("aspect",),
         example="3:2",
-        help="the shape of the picture, width to height",
-        default="the shape of the model, or of a picture that is given",
-        allowed=lambda _: "two whole numbers from 1 to 9999 with a colon between them",
+        help=N_("the shape of the picture, width to height"),
+        default=N_("the shape of the model, or of a picture that is given"),
+        allowed=lambda _setting: _("two whole numbers from 1 to 9999 with a colon between them"),
         read=readers.ratio,
         write=lambda ratio: f"{ratio[0]}:{ratio[1]}",
     ),
     Parameter(
         name="no",
         example="text, frames",
-        help="what must not be in the picture",
-        allowed=lambda _: "one or more things, with commas between them",
+        help=N_("what must not be in the picture"),
+        allowed=lambda _setting: _("one or more things, with commas between them"),
         read=readers.items,
         write=", ".join,
         words=True,
@@ -72,26 +85,26 @@ PARAMETERS: tuple[Parameter, ...] = (
     Parameter(
         name="seed",
         example="7",
-        help="where the noise starts: the same seed and prompt give the same picture",
-        default="another one each time",
-        allowed=lambda _: f"a whole number from 0 to {SEEDS - 1}",
+        help=N_("where the noise starts: the same seed and prompt give the same picture"),
+        default=N_("another one each time"),
+        allowed=lambda _setting: _whole(0, SEEDS - 1),
         read=lambda text, _: readers.between(readers.whole(text), 0, SEEDS - 1),
         twice="first",
     ),
     Parameter(
         name="steps",
         example="20",
-        help="how many denoising steps: more take longer and show more detail",
+        help=N_("how many denoising steps: more take longer and show more detail"),
         default=lambda setting: str(min(setting.card.default_steps, setting.max_steps)),
-        allowed=lambda setting: f"a whole number from 1 to {setting.max_steps}",
+        allowed=lambda setting: _whole(1, setting.max_steps),
         read=lambda text, setting: readers.between(readers.whole(text), 1, setting.max_steps),
     ),
     Parameter(
         name="guidance",
         example="7.5",
-        help="how closely the prompt is followed",
+        help=N_("how closely the prompt is followed"),
         default=lambda setting: readers.plain(setting.card.default_guidance),
-        allowed=lambda setting: f"a number from 0 to {readers.plain(setting.card.max_guidance)}",
+        allowed=lambda setting: _number(0, setting.card.max_guidance),
         read=lambda text, setting: readers.between(
             readers.number(text), 0, setting.card.max_guidance
         ),
@@ -100,9 +113,9 @@ PARAMETERS: tuple[Parameter, ...] = (
     Parameter(
         name="strength",
         example="0.6",
-        help="how far the attached picture may be left (only with a picture)",
+        help=N_("how far the attached picture may be left (only with a picture)"),
         default="0.6",
-        allowed=lambda _: "a number above 0, and at most 1",
+        allowed=lambda _setting: _("a number above 0, and at most 1"),
         read=readers.strength,
         write=readers.plain,
         needs="image",
@@ -110,9 +123,9 @@ PARAMETERS: tuple[Parameter, ...] = (
     Parameter(
         name="iw",
         example="1.5",
-        help="how much the attached picture counts beside the words",
+        help=N_("how much the attached picture counts beside the words"),
         default="1",
-        allowed=lambda _: "a number from 0 to 3",
+        allowed=lambda _setting: _number(0, 3),
         read=lambda text, _: readers.between(readers.number(text), 0, 3),
         write=readers.plain,
         needs="image",
@@ -121,30 +134,30 @@ PARAMETERS: tuple[Parameter, ...] = (
         name="quality",
         aliases=("q",),
         example="2",
-        help="how long to work on it: so many times the usual steps",
+        help=N_("how long to work on it: so many times the usual steps"),
         default="1",
-        allowed=lambda _: "0.25, 0.5, 1, 2 or 4",
+        allowed=lambda _setting: _("0.25, 0.5, 1, 2 or 4"),
         read=readers.quality,
         write=readers.plain,
     ),
     Parameter(
         name="draft",
         flag=True,
-        help="a quick sketch: fewer steps, smaller",
+        help=N_("a quick sketch: fewer steps, smaller"),
     ),
     Parameter(
         name="hd",
         flag=True,
-        help="twice as large: painted small first, then again from that",
+        help=N_("twice as large: painted small first, then again from that"),
         needs="hd",
     ),
     Parameter(
         name="chaos",
         aliases=("c",),
         example="40",
-        help="how different the four pictures are from each other",
+        help=N_("how different the four pictures are from each other"),
         default="0",
-        allowed=lambda _: f"a whole number from 0 to {MOST_CHAOS}",
+        allowed=lambda _setting: _whole(0, MOST_CHAOS),
         read=lambda text, _: readers.between(readers.whole(text), 0, MOST_CHAOS),
         needs="chaos",
     ),
@@ -152,9 +165,9 @@ PARAMETERS: tuple[Parameter, ...] = (
         name="weird",
         aliases=("w",),
         example="500",
-        help="how far from the usual: something joins that nobody asked for",
+        help=N_("how far from the usual: something joins that nobody asked for"),
         default="0",
-        allowed=lambda _: f"a whole number from 0 to {MOST_WEIRD}",
+        allowed=lambda _setting: _whole(0, MOST_WEIRD),
         read=lambda text, _: readers.between(readers.whole(text), 0, MOST_WEIRD),
         needs="weird",
     ),
@@ -162,32 +175,34 @@ PARAMETERS: tuple[Parameter, ...] = (
         name="stylize",
         aliases=("s",),
         example="250",
-        help="how rich light, colour and detail are",
+        help=N_("how rich light, colour and detail are"),
         default="100",
-        allowed=lambda _: f"a whole number from 0 to {MOST_STYLIZE}",
+        allowed=lambda _setting: _whole(0, MOST_STYLIZE),
         read=lambda text, _: readers.between(readers.whole(text), 0, MOST_STYLIZE),
         needs="stylize",
     ),
     Parameter(
         name="raw",
         flag=True,
-        help="no house style, just what the model paints; of one that is asked for, less than half",
+        help=N_(
+            "no house style, just what the model paints; of one that is asked for, less than half"
+        ),
         needs="stylize",
     ),
     Parameter(
         name="style",
         example="raw",
-        help="the same as `--raw`",
-        allowed=lambda _: "raw, for there is no other",
+        help=N_("the same as `--raw`"),
+        allowed=lambda _setting: _("raw, for there is no other"),
         read=lambda text, _: "raw" if text.casefold() == "raw" else None,
         needs="stylize",
     ),
     Parameter(
         name="sampler",
         example="euler a",
-        help="how noise becomes a picture, step by step",
-        default="the model's own",
-        allowed=lambda setting: "one of " + ", ".join(setting.card.samplers),
+        help=N_("how noise becomes a picture, step by step"),
+        default=N_("the model's own"),
+        allowed=lambda setting: _one_of(setting.card.samplers),
         read=readers.sampler,
         words=True,
         needs="sampler",
@@ -195,15 +210,15 @@ PARAMETERS: tuple[Parameter, ...] = (
     Parameter(
         name="tile",
         flag=True,
-        help="edges that meet: the picture repeats without a seam",
+        help=N_("edges that meet: the picture repeats without a seam"),
         needs="tile",
     ),
     Parameter(
         name="stop",
         example="80",
-        help="end the painting early, after so many percent of its steps",
+        help=N_("end the painting early, after so many percent of its steps"),
         default="100",
-        allowed=lambda _: "a whole number from 10 to 100",
+        allowed=lambda _setting: _whole(10, 100),
         read=lambda text, _: readers.between(readers.whole(text), 10, 100),
         needs="stop",
     ),
@@ -212,30 +227,30 @@ PARAMETERS: tuple[Parameter, ...] = (
         once=True,
         aliases=("r",),
         example="4",
-        help="paint the prompt so many times, each with a seed of its own",
-        default="once",
+        help=N_("paint the prompt so many times, each with a seed of its own"),
+        default=N_("once"),
         allowed=lambda setting: (
-            f"a whole number from 2 to {setting.limits.max_jobs}"
+            _whole(2, setting.limits.max_jobs)
             if setting.limits.max_jobs > 1
-            else "left out: here one job is painted at a time"
+            else _("left out: here one job is painted at a time")
         ),
         read=lambda text, setting: readers.between(readers.whole(text), 2, setting.limits.max_jobs),
     ),
     *(
-        Parameter(name=name, flag=True, help=words, default="as you have chosen", once=True)
+        Parameter(name=name, flag=True, help=words, default=N_("as you have chosen"), once=True)
         for name, words in {
-            "turbo": "this job goes before everybody else's, where that is allowed",
-            "fast": "this job runs as usual, whatever you have chosen",
-            "relax": "this job lets others go first",
-            "stealth": "this job is for your eyes only",
-            "public": "this job is for everybody to see",
+            "turbo": N_("this job goes before everybody else's, where that is allowed"),
+            "fast": N_("this job runs as usual, whatever you have chosen"),
+            "relax": N_("this job lets others go first"),
+            "stealth": N_("this job is for your eyes only"),
+            "public": N_("this job is for everybody to see"),
         }.items()
     ),
     Parameter(
         name="lora",
         example="ink:0.8",
-        help="a LoRA of the operator's folder and how much it counts; `/loras` names them",
-        allowed=lambda _: "names with their weights, with commas between them",
+        help=N_("a LoRA of the operator's folder and how much it counts; `/loras` names them"),
+        allowed=lambda _setting: _("names with their weights, with commas between them"),
         read=readers.loras,
         write=lambda loras: ", ".join(f"{name}:{readers.plain(weight)}" for name, weight in loras),
         words=True,
@@ -245,12 +260,13 @@ PARAMETERS: tuple[Parameter, ...] = (
     Parameter(
         name="control",
         example="canny:0.8",
-        help="what of the picture given as `control` leads the painting, and how much; `ready` "
-        "after it if the picture is drawn so already",
-        allowed=lambda _: (
-            "the kind, and after a colon a number above 0 and at most "
-            f"{readers.plain(MOST_CONTROL)}"
+        help=N_(
+            "what of the picture given as `control` leads the painting, and how much; `ready` "
+            "after it if the picture is drawn so already"
         ),
+        allowed=lambda _setting: _(
+            "the kind, and after a colon a number above 0 and at most {most}"
+        ).format(most=readers.plain(MOST_CONTROL)),
         read=readers.control,
         words=True,
         needs="control",
@@ -259,11 +275,9 @@ PARAMETERS: tuple[Parameter, ...] = (
         name="model",
         aliases=("v", "version", "niji"),
         example="embedded",
-        help="which model paints",
+        help=N_("which model paints"),
         default=lambda setting: readers.one_word(setting.cards[0].name),
-        allowed=lambda setting: (
-            "one of " + ", ".join(readers.one_word(card.name) for card in setting.cards)
-        ),
+        allowed=lambda setting: _one_of([readers.one_word(card.name) for card in setting.cards]),
         read=readers.model,
         write=readers.one_word,
     ),

@@ -8,6 +8,7 @@ from typing import Any
 import discord
 
 from bot.errors import UserError
+from bot.language import N_, _
 
 INVITED_WITH = discord.Permissions(
     view_channel=True,
@@ -48,9 +49,9 @@ def roles_of(interaction: discord.Interaction[Any]) -> set[int]:
 
 
 NEEDED = {
-    "view_channel": "View Channel",
-    "send_messages": "Send Messages",
-    "attach_files": "Attach Files",
+    "view_channel": N_("View Channel"),
+    "send_messages": N_("Send Messages"),
+    "attach_files": N_("Attach Files"),
 }
 
 
@@ -59,10 +60,10 @@ def missing(granted: discord.Permissions, *, thread: bool = False) -> list[str]:
     needed = dict(NEEDED)
     if thread:
         del needed["send_messages"]
-        needed["send_messages_in_threads"] = "Send Messages in Threads"
+        needed["send_messages_in_threads"] = N_("Send Messages in Threads")
     if granted.administrator:
         return []
-    return [label for name, label in needed.items() if not getattr(granted, name)]
+    return [_(label) for name, label in needed.items() if not getattr(granted, name)]
 
 
 def check_bot(interaction: discord.Interaction[Any]) -> None:
@@ -78,8 +79,10 @@ def check_bot(interaction: discord.Interaction[Any]) -> None:
     lacking = missing(interaction.app_permissions, thread=in_thread)
     if lacking:
         raise UserError(
-            f"Easel may not deliver a picture here: it lacks {' and '.join(lacking)}. "
-            "Someone with Manage Channel can allow it under Edit Channel → Permissions → Easel."
+            _(
+                "Easel may not deliver a picture here: it lacks {lacking}. Someone with "
+                "Manage Channel can allow it under Edit Channel → Permissions → Easel."
+            ).format(lacking=_(" and ").join(lacking))
         )
 
 

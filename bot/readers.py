@@ -23,6 +23,7 @@ class Limits:
 
 
 Size = tuple[int, int]
+READY = "ready"
 
 
 class Control(NamedTuple):
@@ -35,7 +36,7 @@ class Control(NamedTuple):
     def __str__(self) -> str:
         """As a painter may type it."""
         scale = "" if self.scale == 1 else f":{plain(self.scale)}"
-        return f"{self.kind}{scale}{' ready' * self.ready}"
+        return f"{self.kind}{scale}{f' {READY}' * self.ready}"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

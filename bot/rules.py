@@ -6,17 +6,18 @@ roles the most generous one.
 """
 
 import re
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Self
 
 from bot.errors import UserError
 from bot.jobs import Lane
-from bot.language import nearest
+from bot.language import _, nearest
 from bot.readers import Limits
 from bot.values import (
     BY_NAME,
     LIKE_SERVER,
+    NAMED,
     NSFW,
     QUOTAS,
     VALUES,
@@ -53,7 +54,8 @@ class Decision:
     value: Any
     layer: Layer
     where: int | None = None
-    why: str = ""
+    why: Callable[[], str] = str
+    """Says it in the language that is then spoken."""
 
 
 def key(name: str, layer: Layer = S, where: int | None = None) -> str:
@@ -81,7 +83,7 @@ def decide(
     age_restricted: bool,
 ) -> Decision:
     """Return what holds for one value."""
-    decided = Decision(value=value.default, layer=Layer.EASEL, why="nobody has set it")
+    decided = Decision(value=value.default, layer=Layer.EASEL, why=lambda: _("nobody has set it"))
     heard: Decision | None = None
     for layer, ids in ((S, (None,)), (C, sorted(places)), (R, sorted(roles))):
         found = _heard(value, stored, layer, ids) if layer in value.layers else None
@@ -106,10 +108,17 @@ def _heard(
         return None
     best = value.generous(*said.values()) if len(said) > 1 else next(iter(said.values()))
     where = next((one for one, read in said.items() if read == best), None)
-    why = "the closest layer that sets it decides"
     if len(said) > 1:
-        why = f"of {len(said)} roles the most generous one decides"
-    return Decision(value=best, layer=layer, where=where, why=why)
+        return Decision(value=best, layer=layer, where=where, why=lambda: _generous(len(said)))
+    return Decision(value=best, layer=layer, where=where, why=_closest)
+
+
+def _closest() -> str:
+    return _("the closest layer that sets it decides")
+
+
+def _generous(roles: int) -> str:
+    return _("of {number} roles the most generous one decides").format(number=roles)
 
 
 def _too_loose(found: Decision, above: Decision, age_restricted: bool) -> bool:
@@ -128,9 +137,16 @@ def _below_operator(
         exceeds = decided.value is None or decided.value > most
     if not exceeds:
         return decided
-    why = "the operator's limit stands above all servers"
-    if heard is not None:
-        why += f" ({heard.layer} says {value.show(heard.value)})"
+
+    def why() -> str:
+        said = _("the operator's limit stands above all servers")
+        if heard is None:
+            return said
+        below = _("{layer} says {value}").format(
+            layer=_(NAMED[heard.layer]), value=value.show(heard.value)
+        )
+        return f"{said} ({below})"
+
     return Decision(value=most, layer=Layer.OPERATOR, why=why)
 
 
@@ -206,7 +222,11 @@ class Rules:
         allowed = tuple(card for card in cards if self.allows_model(card.name))
         if not allowed:
             named = ", ".join(sorted(self.models))
-            raise UserError(f"Here one may paint with {named} only, which Easel does not have now.")
+            raise UserError(
+                _("Here one may paint with {named} only, which Easel does not have now.").format(
+                    named=named
+                )
+            )
         return allowed
 
     def allows_model(self, name: str) -> bool:
@@ -227,14 +247,22 @@ class Rules:
         """
         if self.channels and self.channels.isdisjoint(places):
             where = ", ".join(f"<#{channel}>" for channel in sorted(self.channels))
-            raise UserError(f"Easel does not paint here; on this server it paints in {where}.")
+            raise UserError(
+                _("Easel does not paint here; on this server it paints in {where}.").format(
+                    where=where
+                )
+            )
         if refused := self.refused.intersection(roles):
             raise UserError(
-                f"With the role {mention_roles(refused)} one may not paint on this server."
+                _("With the role {role} one may not paint on this server.").format(
+                    role=mention_roles(refused)
+                )
             )
         if self.roles and self.roles.isdisjoint(roles):
             who = ", ".join(f"<@&{role}>" for role in sorted(self.roles))
-            raise UserError(f"To paint on this server you need one of these roles: {who}.")
+            raise UserError(
+                _("To paint on this server you need one of these roles: {who}.").format(who=who)
+            )
 
     def check_request(self, request: Request) -> None:
         """Refuse what an old button asks for where the server's limits have become smaller.
@@ -246,13 +274,21 @@ class Rules:
         steps = request.num_inference_steps
         if self.steps is not None and steps > self.steps:
             raise UserError(
-                f"This was painted with `--steps {steps}`; this server allows {self.steps} now."
+                _("This was painted with `--steps {steps}`; this server allows {most} now.").format(
+                    steps=steps, most=self.steps
+                )
             )
         side = max(request.width, request.height)
         if self.size is not None and side > self.size:
             raise UserError(
-                f"This was painted {side} pixels long; this server now allows {self.size} at most."
+                _(
+                    "This was painted {side} pixels long; this server now allows {most} at most."
+                ).format(side=side, most=self.size)
             )
         if not self.allows_model(request.model):
             named = ", ".join(f"`{name}`" for name in sorted(self.models))
-            raise UserError(f"This was painted with `{request.model}`; here it is {named} now.")
+            raise UserError(
+                _("This was painted with `{model}`; here it is {named} now.").format(
+                    model=request.model, named=named
+                )
+            )

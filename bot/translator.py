@@ -24,7 +24,5 @@ class Translator(app_commands.Translator):
         language = nearest(locale)
         if language == ENGLISH:
             return None
-        if context.location in NAMES:
-            return named(string.message, language)
         with speaking(language):
-            return _(string.message)
+            return (named if context.location in NAMES else _)(string.message)

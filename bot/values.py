@@ -7,7 +7,7 @@ from enum import StrEnum
 from typing import Any
 
 from bot.jobs import Lane
-from bot.language import LANGUAGES
+from bot.language import LANGUAGES, N_, _, ngettext
 
 
 class Layer(StrEnum):
@@ -20,6 +20,9 @@ class Layer(StrEnum):
     ROLE = "role"
 
 
+NAMED = {Layer.SERVER: N_("server"), Layer.CHANNEL: N_("channel"), Layer.ROLE: N_("role")}
+WHO = {Layer.OPERATOR: N_("the operator"), Layer.SERVER: N_("the server")}
+"""The layers that have no name of their own on Discord."""
 S, C, R = Layer.SERVER, Layer.CHANNEL, Layer.ROLE
 NSFW = ("off", "spoiler", "block")
 """What becomes of pictures that are not safe for all, from loose to strict."""
@@ -43,6 +46,12 @@ class Quota:
         one = self.unit.removesuffix("s") if self.amount == 1 else self.unit
         return f"{self.amount} {one}"
 
+    def tell(self) -> str:
+        """Return it in the language spoken now; `str` is as it is kept and typed."""
+        if self.unit == "minutes":
+            return ngettext("{number} minute", "{number} minutes", self.amount)
+        return ngettext("{number} picture", "{number} pictures", self.amount)
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Value:
@@ -59,8 +68,18 @@ class Value:
     read: Callable[[Any], Any]
     nothing: str
     default: Any = None
+    choices: tuple[str, ...] = ()
     generous: Callable[..., Any] = max
     show: Callable[[Any], str] = str
+
+    def tell(self, holds: Any) -> str:
+        """Say what holds, also where nobody has set it."""
+        unset = holds in (None, "", 0) or holds == frozenset()
+        return _(self.nothing) if unset else self.show(holds)
+
+    def wanted(self) -> str:
+        """Say what would be right."""
+        return _(self.allowed).format(choices=", ".join(self.choices))
 
 
 def _whole(low: int, high: int) -> Callable[[Any], int | None]:
@@ -132,177 +151,181 @@ def _everywhere(*more: Layer) -> frozenset[Layer]:
     return frozenset({S, *more})
 
 
-def _quota(name: str, words: str) -> Value:
+def _quota(name: str, about: str) -> Value:
     return Value(
         name=name,
-        help=f"Quota of a painter {words}",
-        allowed="such as `40 pictures` or `10 minutes` (of painting)",
+        help=about,
+        allowed=N_("such as `40 pictures` or `10 minutes` (of painting)"),
         layers=_everywhere(C, R),
         read=read_quota,
-        nothing="none",
+        nothing=N_("none"),
         generous=_largest,
+        show=Quota.tell,
     )
 
 
 VALUES: tuple[Value, ...] = (
     Value(
         name="channels",
-        help="Channels",
-        allowed="channels of this server",
+        help=N_("Channels"),
+        allowed=N_("channels of this server"),
         layers=_everywhere(),
         read=_ids,
-        nothing="all",
+        nothing=N_("all"),
         default=frozenset(),
         show=mention_channels,
     ),
     Value(
         name="roles",
-        help="Roles",
-        allowed="roles of this server",
+        help=N_("Roles"),
+        allowed=N_("roles of this server"),
         layers=_everywhere(C),
         read=_ids,
-        nothing="everyone",
+        nothing=N_("everyone"),
         default=frozenset(),
         show=mention_roles,
     ),
     Value(
         name="refused",
-        help="Refused roles",
-        allowed="roles of this server",
+        help=N_("Refused roles"),
+        allowed=N_("roles of this server"),
         layers=_everywhere(C),
         read=_ids,
-        nothing="none",
+        nothing=N_("none"),
         default=frozenset(),
         show=mention_roles,
     ),
     Value(
         name="models",
-        help="Models",
-        allowed="names of models, with spaces between",
+        help=N_("Models"),
+        allowed=N_("names of models, with spaces between"),
         layers=_everywhere(C, R),
         read=_names,
-        nothing="all",
+        nothing=N_("all"),
         default=frozenset(),
         generous=lambda *sets: frozenset().union(*sets),
         show=lambda names: " ".join(f"`{name}`" for name in sorted(names)),
     ),
     Value(
         name="steps",
-        help="Largest steps",
-        allowed="a whole number from 1 to 1000",
+        help=N_("Largest steps"),
+        allowed=N_("a whole number from 1 to 1000"),
         layers=_everywhere(C, R),
         read=_whole(1, 1000),
-        nothing="what the model allows",
+        nothing=N_("what the model allows"),
     ),
     Value(
         name="size",
-        help="Largest size",
-        allowed="a whole number of pixels from 64 to 8192",
+        help=N_("Largest size"),
+        allowed=N_("a whole number of pixels from 64 to 8192"),
         layers=_everywhere(C, R),
         read=_whole(64, 8192),
-        nothing="what the model allows",
+        nothing=N_("what the model allows"),
     ),
     Value(
         name="pictures",
-        help="Pictures of a job",
-        allowed="a whole number from 1 to 4",
+        help=N_("Pictures of a job"),
+        allowed=N_("a whole number from 1 to 4"),
         layers=_everywhere(C, R),
         read=_whole(1, 4),
-        nothing="4",
+        nothing=N_("4"),
     ),
     Value(
         name="batch",
-        help="Jobs of one prompt, by choices in braces and --repeat",
-        allowed="a whole number from 1 to 40",
+        help=N_("Jobs of one prompt, by choices in braces and --repeat"),
+        allowed=N_("a whole number from 1 to 40"),
         layers=_everywhere(C, R),
         read=_whole(1, 40),
-        nothing="10",
+        nothing=N_("10"),
         default=10,
     ),
     Value(
         name="defaults",
-        help="Default parameters",
-        allowed="parameters only, such as `--steps 12 --no text`",
+        help=N_("Default parameters"),
+        allowed=N_("parameters only, such as `--steps 12 --no text`"),
         layers=_everywhere(C),
         read=_text,
-        nothing="none",
+        nothing=N_("none"),
         default="",
         show=_code,
     ),
-    _quota("hour", "in an hour"),
-    _quota("day", "in a day"),
-    _quota("month", "in 30 days"),
+    _quota("hour", N_("Quota of a painter in an hour")),
+    _quota("day", N_("Quota of a painter in a day")),
+    _quota("month", N_("Quota of a painter in 30 days")),
     Value(
         name="cooldown",
-        help="Seconds between two jobs of a painter",
-        allowed="a whole number of seconds from 0 to 86400",
+        help=N_("Seconds between two jobs of a painter"),
+        allowed=N_("a whole number of seconds from 0 to 86400"),
         layers=_everywhere(C, R),
         read=_whole(0, 86_400),
-        nothing="none",
+        nothing=N_("none"),
         default=0,
         generous=min,
     ),
     Value(
         name="lanes",
-        help="Lanes",
-        allowed="names of lanes (turbo, fast, relax), with spaces between",
+        help=N_("Lanes"),
+        allowed=N_("names of lanes (turbo, fast, relax), with spaces between"),
         layers=_everywhere(C, R),
         read=_lanes,
-        nothing="fast relax",
+        nothing=N_("fast relax"),
         default=frozenset({Lane.FAST, Lane.RELAX}),
         generous=lambda *sets: frozenset().union(*sets),
         show=lambda names: " ".join(f"`{lane}`" for lane in Lane if lane in names),
     ),
     Value(
         name="buttons",
-        help="Who may press the buttons of others",
-        allowed=f"one of {', '.join(BUTTONS)}",
+        help=N_("Who may press the buttons of others"),
+        allowed=N_("one of {choices}"),
+        choices=BUTTONS,
         layers=_everywhere(C),
         read=_one_of(*BUTTONS),
-        nothing="everyone",
+        nothing=N_("everyone"),
         default="everyone",
     ),
     Value(
         name="nsfw",
-        help="Pictures that are not safe for all",
-        allowed=f"one of {', '.join(NSFW)}",
+        help=N_("Pictures that are not safe for all"),
+        allowed=N_("one of {choices}"),
+        choices=NSFW,
         layers=_everywhere(C),
         read=_one_of(*NSFW),
-        nothing="off",
+        nothing=N_("off"),
         default="off",
     ),
     Value(
         name="gallery",
-        help="Gallery: pictures taken out with U are shown there too",
-        allowed="one channel of this server",
+        help=N_("Gallery: pictures taken out with U are shown there too"),
+        allowed=N_("one channel of this server"),
         layers=_everywhere(C),
         read=_id,
-        nothing="none",
+        nothing=N_("none"),
         show=lambda one: f"<#{one}>",
     ),
     Value(
         name="language",
-        help="Language of what everybody sees",
-        allowed=f"one of {', '.join(SPEECH)}",
+        help=N_("Language of what everybody sees"),
+        allowed=N_("one of {choices}"),
+        choices=SPEECH,
         layers=_everywhere(C),
         read=_one_of(*SPEECH),
-        nothing="the server's own",
+        nothing=N_("the server's own"),
     ),
     Value(
         name="retention",
-        help="Days for which pictures are kept",
-        allowed="a whole number of days from 1 to 3650",
+        help=N_("Days for which pictures are kept"),
+        allowed=N_("a whole number of days from 1 to 3650"),
         layers=_everywhere(),
         read=_whole(1, 3650),
-        nothing="without end",
+        nothing=N_("without end"),
     ),
     Value(
         name="log",
-        help="Log: what admins do, and reports",
-        allowed="one channel of this server",
+        help=N_("Log: what admins do, and reports"),
+        allowed=N_("one channel of this server"),
         layers=_everywhere(),
         read=_id,
-        nothing="none",
+        nothing=N_("none"),
         show=lambda one: f"<#{one}>",
     ),
 )

@@ -12,6 +12,7 @@ from bot import audit, flags, messages
 from bot.admin.gate import answer_lines, check_admin, check_channel, easel
 from bot.desk import Asked
 from bot.errors import UserError
+from bot.language import N_, _
 from bot.ledger import Deed
 from bot.rules import Rules, key, split_key
 from bot.values import BUTTONS, BY_NAME, NSFW, SPEECH, VALUES, Layer
@@ -19,6 +20,14 @@ from bot.words import Weight
 
 SMALLEST_SIZE = 64
 LONGEST_LIST = 50
+UNKNOWN = {
+    "channel": N_("There is no channel {given} on this server that Easel can see."),
+    "role": N_("There is no role {given} on this server that Easel can see."),
+}
+TOO_MANY = {
+    "channel": N_("Name 1 to {most} channels; `reset` takes the restriction away."),
+    "role": N_("Name 1 to {most} roles; `reset` takes the restriction away."),
+}
 _WORD = re.compile(r"<(?:#|@&)(?P<mention>[0-9]{15,20})>|(?P<id>[0-9]{15,20})|(?P<name>[^\s,]+)")
 
 config = app_commands.Group(
@@ -103,7 +112,7 @@ async def set_rules(
     wanted = {name: value for name, value in given.items() if value is not None}
     if not wanted:
         names = ", ".join(f"`{value.name}`" for value in VALUES)
-        raise UserError(f"Name what to change: {names}.")
+        raise UserError(_("Name what to change: {names}.").format(names=names))
     stored = await asked.client.desk.store.guild_setting(guild_id)
     read = {name: _read(asked, name, value, layer) for name, value in wanted.items()}
     if "defaults" in read:
@@ -162,7 +171,7 @@ def layer_of(
 
     """
     if channel is not None and role is not None:
-        raise UserError("Name a channel or a role, not both; set them one after the other.")
+        raise UserError(_("Name a channel or a role, not both; set them one after the other."))
     if channel is not None:
         return Layer.CHANNEL, channel.id
     return (Layer.ROLE, role.id) if role is not None else (Layer.SERVER, None)
@@ -172,7 +181,9 @@ def _read(asked: Asked, name: str, given: object, layer: Layer) -> object:
     """Return what is stored of one value, or raise a UserError that says what would be right."""
     value = BY_NAME[name]
     if layer not in value.layers:
-        raise UserError(f"`{name}` can only be set for {_layers(name)}.")
+        raise UserError(
+            _("`{name}` can only be set for {layers}.").format(name=name, layers=_layers(name))
+        )
     if name == "channels":
         given = find(str(given), known_channels(asked.guild), "channel")
     elif name in {"roles", "refused"}:
@@ -182,15 +193,23 @@ def _read(asked: Asked, name: str, given: object, layer: Layer) -> object:
     elif name == "models":
         given = _models(asked, str(given))
     elif value.read(given) is None:
-        raise UserError(f"`{name}` must be {value.allowed}; found `{messages.clean(str(given))}`.")
+        raise UserError(
+            _("`{name}` must be {allowed}; found `{given}`.").format(
+                name=name, allowed=value.wanted(), given=messages.clean(str(given))
+            )
+        )
     elif name in {"hour", "day", "month"}:
         given = str(value.read(given))
     return given
 
 
 def _layers(name: str) -> str:
-    words = {Layer.SERVER: "the whole server", Layer.CHANNEL: "a channel", Layer.ROLE: "a role"}
-    return " or ".join(word for layer, word in words.items() if layer in BY_NAME[name].layers)
+    words = {
+        Layer.SERVER: _("the whole server"),
+        Layer.CHANNEL: _("a channel"),
+        Layer.ROLE: _("a role"),
+    }
+    return _(" or ").join(word for layer, word in words.items() if layer in BY_NAME[name].layers)
 
 
 def _models(asked: Asked, text: str) -> list[str]:
@@ -198,7 +217,11 @@ def _models(asked: Asked, text: str) -> list[str]:
     wanted = re.split(r"[\s,]+", text.strip())
     if unknown := [word for word in wanted if word.casefold() not in names]:
         there = ", ".join(f"`{name}`" for name in names.values())
-        raise UserError(f"There is no model {messages.escape(unknown[0])}; there are {there}.")
+        raise UserError(
+            _("There is no model {model}; there are {there}.").format(
+                model=messages.escape(unknown[0]), there=there
+            )
+        )
     return [names[word.casefold()] for word in wanted]
 
 
@@ -232,16 +255,12 @@ async def answer_rules(asked: Asked, guild_id: int) -> None:
     """Show all rules of the server, those of channels and roles below."""
     stored = await asked.client.desk.store.guild_setting(guild_id)
     rules = await asked.client.desk.rules(guild_id)
-    await answer_lines(asked, "**Easel's rules on this server**", render(rules, stored))
+    await answer_lines(asked, _("**Easel's rules on this server**"), render(rules, stored))
 
 
 def render(rules: Rules, stored: Mapping[str, Any]) -> list[str]:
     """Return the rules, one line each, and what is set for channels and roles only."""
-    lines = []
-    for value in VALUES:
-        holds = getattr(rules, value.name)
-        unset = holds in (None, "", 0) or holds == frozenset()
-        lines.append(f"{value.help}: {value.nothing if unset else value.show(holds)}")
+    lines = [f"{_(value.help)}: {value.tell(getattr(rules, value.name))}" for value in VALUES]
     for kept in sorted(stored):
         found = split_key(kept)
         if found is None or found[1] is Layer.SERVER:
@@ -250,7 +269,7 @@ def render(rules: Rules, stored: Mapping[str, Any]) -> list[str]:
         value, mark = BY_NAME[name], "#" if layer is Layer.CHANNEL else "@&"
         shown = value.read(stored[kept])
         if shown is not None:
-            lines.append(f"<{mark}{where}> {value.help}: {value.show(shown)}")
+            lines.append(f"<{mark}{where}> {_(value.help)}: {value.show(shown)}")
     return lines
 
 
@@ -269,11 +288,11 @@ def find(text: str, known: dict[str, int], kind: str) -> list[int]:
         wanted = int(number) if number else known.get(name)
         if wanted not in ids:
             given = messages.escape(word[0])
-            raise UserError(f"There is no {kind} {given} on this server that Easel can see.")
+            raise UserError(_(UNKNOWN[kind]).format(given=given))
         if wanted not in found:
             found.append(wanted)
     if not found or len(found) > LONGEST_LIST:
-        raise UserError(f"Name 1 to {LONGEST_LIST} {kind}s; `reset` takes the restriction away.")
+        raise UserError(_(TOO_MANY[kind]).format(most=LONGEST_LIST))
     return found
 
 

@@ -12,13 +12,14 @@ from bot.admin.config import answer_rules, change, config, known_channels, known
 from bot.admin.gate import answer, answer_lines, check_admin
 from bot.desk import Asked
 from bot.errors import UserError
+from bot.language import N_, _
 from bot.permissions import place
 from bot.rules import Decision, Rules, split_key
-from bot.values import BY_NAME, VALUES, Layer, Value
+from bot.values import BY_NAME, VALUES, WHO, Layer, Value
 from bot.words import MOST, Weight, check_rule
 
 LARGEST_BYTES = 256 * 1024
-NO_FILE = "`file` must be what `/easel config export` gave: a JSON file of at most 256 KiB."
+NO_FILE = N_("`file` must be what `/easel config export` gave: a JSON file of at most 256 KiB.")
 
 
 @config.command(name="export", description="Get all of Easel's rules here as a file")
@@ -37,7 +38,7 @@ async def export(interaction: discord.Interaction[Any]) -> None:
     text = json.dumps(content, ensure_ascii=False, indent=2, sort_keys=True)
     file = discord.File(io.BytesIO(text.encode()), filename="easel-rules.json")
     await answer(
-        asked, "Easel's rules on this server; `/easel config import` takes them.", file=file
+        asked, _("Easel's rules on this server; `/easel config import` takes them."), file=file
     )
 
 
@@ -48,7 +49,7 @@ async def import_rules(interaction: discord.Interaction[Any], file: discord.Atta
     asked: Asked = interaction
     guild_id = check_admin(asked)
     if file.size > LARGEST_BYTES:
-        raise UserError(NO_FILE)
+        raise UserError(_(NO_FILE))
     desk = asked.client.desk
     content = await attachments.fetch(file.url, desk.settings.playground)
     rules, words = _read(asked, content)
@@ -63,7 +64,7 @@ def _read(asked: Asked, content: bytes) -> tuple[dict[str, Any], dict[str, Weigh
         given = json.loads(content)
         rules, words = dict(given["rules"]), dict(given.get("words") or {})
     except (ValueError, TypeError, KeyError, RecursionError) as error:
-        raise UserError(NO_FILE) from error
+        raise UserError(_(NO_FILE)) from error
     for name, value in rules.items():
         _check(asked, str(name), value)
     weights = {str(weight) for weight in Weight}
@@ -71,8 +72,10 @@ def _read(asked: Asked, content: bytes) -> tuple[dict[str, Any], dict[str, Weigh
         not check_rule(str(word)) or str(weight) not in weights for word, weight in words.items()
     ):
         raise UserError(
-            f"`words` must be at most {MOST} words, each with one of allow, warn, refuse, log; "
-            "nothing was changed."
+            _(
+                "`words` must be at most {most} words, each with one of allow, warn, refuse, "
+                "log; nothing was changed."
+            ).format(most=MOST)
         )
     return rules, {check_rule(word): Weight(weight) for word, weight in words.items()}
 
@@ -81,11 +84,17 @@ def _check(asked: Asked, name: str, given: object) -> None:
     """Refuse what would not hold here."""
     found = split_key(name)
     if found is None:
-        raise UserError(f"`{name[:80]}` is no rule of this Easel; nothing was changed.")
+        raise UserError(
+            _("`{name}` is no rule of this Easel; nothing was changed.").format(name=name[:80])
+        )
     value, layer, where = BY_NAME[found[0]], found[1], found[2]
     read = value.read(given)
     if read is None:
-        raise UserError(f"`{name}` must be {value.allowed}; nothing was changed.")
+        raise UserError(
+            _("`{name}` must be {allowed}; nothing was changed.").format(
+                name=name, allowed=value.wanted()
+            )
+        )
     channels = set(known_channels(asked.guild).values())
     roles = set(known_roles(asked.guild).values())
     if value.name == "defaults":
@@ -99,8 +108,9 @@ def _check(asked: Asked, name: str, given: object) -> None:
         strangers.add(where)
     if strangers:
         raise UserError(
-            f"`{name}` names {', '.join(map(str, sorted(strangers)))}, which this server does not "
-            "have; nothing was changed."
+            _(
+                "`{name}` names {strangers}, which this server does not have; nothing was changed."
+            ).format(name=name, strangers=", ".join(map(str, sorted(strangers))))
         )
 
 
@@ -120,7 +130,9 @@ async def explain(
     places, age_restricted = place(here, where)
     roles = {role.id for role in getattr(somebody, "roles", ())}
     rules = await asked.client.desk.rules(guild_id, places, roles, age_restricted=age_restricted)
-    head = f"**What holds for** <@{somebody.id}> **in** <#{here}>"
+    head = _("**What holds for** <@{member}> **in** <#{channel}>").format(
+        member=somebody.id, channel=here
+    )
     await answer_lines(asked, head, explained(rules))
 
 
@@ -131,10 +143,9 @@ def explained(rules: Rules) -> list[str]:
 
 
 def _line(value: Value, decision: Decision) -> str:
-    unset = decision.value in (None, "", 0) or decision.value == frozenset()
-    holds = value.nothing if unset else value.show(decision.value)
+    name, holds = _(value.help), value.tell(decision.value)
     if decision.layer is Layer.EASEL:
-        return f"{value.help}: {holds} (nobody has set it)"
+        return f"{name}: {holds} ({decision.why()})"
     by = {Layer.CHANNEL: f"<#{decision.where}>", Layer.ROLE: f"<@&{decision.where}>"}
-    who = by.get(decision.layer, f"the {decision.layer}")
-    return f"{value.help}: {holds} ({who}: {decision.why})"
+    who = by.get(decision.layer) or _(WHO[decision.layer])
+    return f"{name}: {holds} ({who}: {decision.why()})"

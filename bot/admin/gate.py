@@ -10,7 +10,8 @@ from bot import messages
 from bot.admission import check_server
 from bot.desk import Asked
 from bot.errors import UserError
-from bot.permissions import may_manage, missing
+from bot.language import _
+from bot.permissions import NEEDED, may_manage, missing
 
 SECRET = discord.AllowedMentions.none()
 
@@ -32,10 +33,12 @@ def check_admin(asked: Asked) -> int:
 
     """
     if asked.guild_id is None:
-        raise UserError("These rules belong to a server; use this command in one.")
+        raise UserError(_("These rules belong to a server; use this command in one."))
     check_server(asked)
     if not may_manage(asked.permissions):
-        raise UserError("Only members with the permission Manage Server can change Easel's rules.")
+        raise UserError(
+            _("Only members with the permission Manage Server can change Easel's rules.")
+        )
     return asked.guild_id
 
 
@@ -53,23 +56,24 @@ async def answer_lines(asked: Asked, head: str, lines: Iterable[str]) -> None:
     text, left = head, list(lines)
     while left and messages.length(text) + messages.length(left[0]) < messages.LONGEST - 40:
         text += f"\n{left.pop(0)}"
-    await answer(asked, text + (f"\n-# … and {len(left)} more" if left else ""))
+    await answer(
+        asked, text + (f"\n-# {_('… and {number} more').format(number=len(left))}" if left else "")
+    )
 
 
 def what_lacks(guild: discord.Guild | None, channel_id: int) -> list[str]:
     """Name what Easel may not do in a channel though it needs to; nothing if all is well."""
     channel = guild.get_channel_or_thread(channel_id) if guild else None
     if guild is None or channel is None:
-        return ["View Channel"]
+        return [_(NEEDED["view_channel"])]
     return missing(channel.permissions_for(guild.me), thread=isinstance(channel, discord.Thread))
 
 
 def remedy(channel_id: int, lacking: list[str]) -> str:
     """Say what to change so that Easel can work in a channel."""
-    return (
-        f"<#{channel_id}>: Easel lacks {' and '.join(lacking)}; allow it under Edit Channel → "
-        "Permissions → Easel."
-    )
+    return _(
+        "<#{channel_id}>: Easel lacks {lacking}; allow it under Edit Channel → Permissions → Easel."
+    ).format(channel_id=channel_id, lacking=_(" and ").join(lacking))
 
 
 def check_channel(asked: Asked, channel_id: int) -> None:

@@ -11,14 +11,15 @@ from bot import audit, messages
 from bot.admin.gate import answer, check_admin, easel
 from bot.desk import Asked, DeskClient
 from bot.errors import UserError
+from bot.language import N_, _, ngettext, speaking
 from bot.ledger import Block, Deed
 
 SPANS = {
-    "15 minutes": 900,
-    "1 hour": 3600,
-    "1 day": 86_400,
-    "1 week": 7 * 86_400,
-    "1 month": 30 * 86_400,
+    N_("15 minutes"): 900,
+    N_("1 hour"): 3600,
+    N_("1 day"): 86_400,
+    N_("1 week"): 7 * 86_400,
+    N_("1 month"): 30 * 86_400,
 }
 LONGEST_TEXT = 500
 
@@ -39,8 +40,12 @@ async def block(
     guild_id = check_admin(asked)
     await asked.response.defer(ephemeral=True, thinking=True)
     stopped = await put_block(asked.client, guild_id, asked.user.id, user.id, span, reason)
-    more = f" {messages.many(stopped, 'job')} of theirs stopped." if stopped else ""
-    await answer(asked, f"<@{user.id}> may not paint here any more.{more}")
+    text = _("<@{user_id}> may not paint here any more.").format(user_id=user.id)
+    if stopped:
+        text += " " + ngettext(
+            "{number} job of theirs stopped.", "{number} jobs of theirs stopped.", stopped
+        )
+    await answer(asked, text)
 
 
 async def put_block(
@@ -53,21 +58,20 @@ async def put_block(
 
     """
     if by_id == user_id:
-        raise UserError("You cannot block yourself.")
+        raise UserError(_("You cannot block yourself."))
     ledger = client.desk.ledger
     before = await ledger.blocked(guild_id, user_id)
     until = time.time() + span_s if span_s else None
     block = Block(guild_id=guild_id, user_id=user_id, until=until, reason=reason, by_id=by_id)
     await ledger.block(block)
     stopped = await client.desk.runner.cancel_all(user_id, guild_id)
-    after = f"{'for good' if until is None else f'for {span_s} s'}: {reason or 'no reason given'}"
     deed = Deed(
         guild_id=guild_id,
         by_id=by_id,
         action="block",
         target=f"user {user_id}",
         before="blocked" if before else "not blocked",
-        after=after,
+        after=f"{f'for {span_s} s' if span_s else 'for good'}: {reason or 'no reason given'}",
     )
     await audit.record(client, deed)
     return stopped
@@ -80,7 +84,7 @@ async def unblock(interaction: discord.Interaction[Any], user: discord.User) -> 
     asked: Asked = interaction
     guild_id = check_admin(asked)
     if not await asked.client.desk.ledger.unblock(guild_id, user.id):
-        raise UserError(f"<@{user.id}> is not blocked on this server.")
+        raise UserError(_("<@{user_id}> is not blocked on this server.").format(user_id=user.id))
     deed = Deed(
         guild_id=guild_id,
         by_id=asked.user.id,
@@ -90,7 +94,7 @@ async def unblock(interaction: discord.Interaction[Any], user: discord.User) -> 
         after="not blocked",
     )
     await audit.record(asked.client, deed)
-    await answer(asked, f"<@{user.id}> may paint here again.")
+    await answer(asked, _("<@{user_id}> may paint here again.").format(user_id=user.id))
 
 
 @easel.command(name="warn", description="Warn somebody, by direct message or at their next job")
@@ -105,8 +109,12 @@ async def warn(
     guild_id = check_admin(asked)
     await asked.response.defer(ephemeral=True, thinking=True)
     told = await put_warning(asked.client, guild_id, asked.user.id, user.id, text)
-    how = "by direct message" if told else "when they next want to paint"
-    await answer(asked, f"<@{user.id}> is told {how}.")
+    said = (
+        _("<@{user_id}> is told by direct message.")
+        if told
+        else _("<@{user_id}> is told when they next want to paint.")
+    )
+    await answer(asked, said.format(user_id=user.id))
 
 
 async def put_warning(
@@ -114,8 +122,11 @@ async def put_warning(
 ) -> bool:
     """Warn somebody; True if it arrived, False if it waits for their next job."""
     guild = client.get_guild(guild_id)
-    server = messages.escape(guild.name) if guild else "a server"
-    sentence = f"A warning from the admins of {server}: {messages.escape(text)}"
+    with speaking(await client.speech_of(guild_id)):
+        sentence = _("A warning from the admins of {server}: {text}").format(
+            server=messages.escape(guild.name) if guild else _("a server"),
+            text=messages.escape(text),
+        )
     try:
         letterbox = await client.create_dm(discord.Object(user_id))
         await letterbox.send(messages.refusal(sentence))
@@ -123,6 +134,12 @@ async def put_warning(
     except (discord.HTTPException, aiohttp.ClientError, OSError):
         told = False
     await client.desk.ledger.warn(guild_id, user_id, sentence, by_id, told=told)
-    deed = Deed(guild_id=guild_id, by_id=by_id, action="warn", target=f"user {user_id}", after=text)
+    deed = Deed(
+        guild_id=guild_id,
+        by_id=by_id,
+        action="warn",
+        target=f"user {user_id}",
+        after=text,
+    )
     await audit.record(client, deed)
     return told

@@ -14,16 +14,21 @@ from bot.desk import Asked, DeskClient
 from bot.errors import UserError
 from bot.finish import PicturesLostError
 from bot.jobs import Job, Posted
+from bot.language import N_, _, speaking
 from bot.ledger import Deed, Report
 from bot.permissions import may_manage, may_moderate
 
 log = logging.getLogger(__name__)
 
 BUTTON = re.compile(r"report:(delete|warn|block):([0-9]{1,19})")
-LABELS = {"delete": "Delete the picture", "warn": "Warn its painter", "block": "Block its painter"}
-GONE_REPORT = "Easel no longer knows this report."
-WARNING = "A picture of yours was reported, and the admins ask you not to paint the like again."
-REASON = "a reported picture"
+LABELS = {
+    "delete": N_("Delete the picture"),
+    "warn": N_("Warn its painter"),
+    "block": N_("Block its painter"),
+}
+GONE_REPORT = N_("Easel no longer knows this report.")
+WARNING = N_("A picture of yours was reported, and the admins ask you not to paint the like again.")
+REASON = N_("a reported picture")
 
 
 async def report(client: DeskClient, reporter_id: int, job: Job, posted: Posted) -> None:
@@ -49,9 +54,12 @@ async def report(client: DeskClient, reporter_id: int, job: Job, posted: Posted)
         return
     link = f"https://discord.com/channels/{posted.guild_id}/{posted.channel_id}/{posted.message_id}"
     prompt = messages.shorten(messages.escape(job.shown), 1000)
-    text = f"**Report** by <@{reporter_id}>: {link}\npainted by <@{posted.user_id}>: **{prompt}**"
+    with speaking(await client.speech_of(posted.guild_id)):
+        text = _(
+            "**Report** by <@{reporter_id}>: {link}\npainted by <@{user_id}>: **{prompt}**"
+        ).format(reporter_id=reporter_id, link=link, user_id=posted.user_id, prompt=prompt)
+        view = _buttons(posted.message_id)
     more = {} if (file := await _picture(client, job)) is None else {"file": file}
-    view = _buttons(posted.message_id)
     if await audit.post(client, posted.guild_id, text, view=view, **more):
         log.info("job=%d is reported by user=%d", job.id, reporter_id)
     else:
@@ -73,7 +81,7 @@ def _buttons(message_id: int) -> discord.ui.View:
     return panels.of(
         *(
             discord.ui.Button(
-                label=label,
+                label=_(label),
                 style=grey if name == "warn" else red,
                 custom_id=f"report:{name}:{message_id}",
             )
@@ -93,21 +101,23 @@ async def press(asked: Asked, pressed: re.Match[str]) -> None:
     client, action = asked.client, pressed[1]
     entry = await client.desk.ledger.report(int(pressed[2])) if int(pressed[2]) < 2**63 else None
     if entry is None or entry.guild_id != asked.guild_id:
-        raise UserError(GONE_REPORT)
+        raise UserError(_(GONE_REPORT))
     manages = may_manage(asked.permissions)
     if action == "delete" and not (manages or may_moderate(asked.permissions)):
-        raise UserError("Only moderators (Manage Messages) and admins can delete pictures here.")
+        raise UserError(_("Only moderators (Manage Messages) and admins can delete pictures here."))
     if action != "delete" and not manages:
-        raise UserError("Only members with the permission Manage Server can do this.")
+        raise UserError(_("Only members with the permission Manage Server can do this."))
     await asked.response.defer(ephemeral=True, thinking=True)
+    with speaking(await client.speech_of(entry.guild_id)):
+        warning, reason = _(WARNING), _(REASON)
     if action == "delete":
         text = await _delete(asked, entry)
     elif action == "warn":
-        await put_warning(client, entry.guild_id, asked.user.id, entry.user_id, WARNING)
-        text = f"<@{entry.user_id}> is warned."
+        await put_warning(client, entry.guild_id, asked.user.id, entry.user_id, warning)
+        text = _("<@{user_id}> is warned.").format(user_id=entry.user_id)
     else:
-        await put_block(client, entry.guild_id, asked.user.id, entry.user_id, None, REASON)
-        text = f"<@{entry.user_id}> may not paint here any more."
+        await put_block(client, entry.guild_id, asked.user.id, entry.user_id, None, reason)
+        text = _("<@{user_id}> may not paint here any more.").format(user_id=entry.user_id)
     await answer(asked, text)
 
 
@@ -116,10 +126,10 @@ async def _delete(asked: Asked, entry: Report) -> str:
     try:
         await channel.get_partial_message(entry.message_id).delete()
     except discord.NotFound:
-        return "The picture is gone already."
+        return _("The picture is gone already.")
     except (discord.HTTPException, aiohttp.ClientError, OSError) as error:
         log.warning("message=%d could not be deleted: %s", entry.message_id, error)
-        return "The picture could not be deleted; look whether Easel still sees its channel."
+        return _("The picture could not be deleted; look whether Easel still sees its channel.")
     await asked.client.desk.store.forget_message(entry.message_id)
     deed = Deed(
         guild_id=entry.guild_id,
@@ -128,4 +138,4 @@ async def _delete(asked: Asked, entry: Report) -> str:
         target=f"message {entry.message_id} of user {entry.user_id}",
     )
     await audit.record(asked.client, deed)
-    return "The picture is deleted."
+    return _("The picture is deleted.")

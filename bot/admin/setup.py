@@ -16,6 +16,7 @@ from bot.admin.config import change
 from bot.admin.gate import SECRET, answer, check_admin, easel, remedy, what_lacks
 from bot.desk import Asked, DeskClient
 from bot.errors import UserError
+from bot.language import N_, _, ngettext, speak
 from bot.rules import Rules
 from bot.safety import NO_CHECK
 from bot.values import NSFW
@@ -24,12 +25,12 @@ log = logging.getLogger(__name__)
 
 PANEL = re.compile(r"setup:(open|channels|roles|nsfw|log|check)")
 NSFW_LABELS = {
-    "off": "Show every picture, unchecked",
-    "spoiler": "Check pictures, hide what is not safe for all until clicked",
-    "block": "Check pictures, show none that is not safe for all",
+    "off": N_("Show every picture, unchecked"),
+    "spoiler": N_("Check pictures, hide what is not safe for all until clicked"),
+    "block": N_("Check pictures, show none that is not safe for all"),
 }
 MOST_CHECKED = 8
-OFFER = (
+OFFER = N_(
     "Hello! I paint: `/imagine prompt: a red fox`. With `/easel setup` an admin of **{server}** "
     "says in a minute where people may paint, who, and what is not wanted. Until then everybody "
     "may, wherever they may use commands."
@@ -74,7 +75,7 @@ def _chosen(asked: Asked, name: str, values: list[str]) -> object:
         return None
     if name == "nsfw":
         if values[0] not in NSFW:
-            raise UserError(f"`nsfw` must be one of {', '.join(NSFW)}.")
+            raise UserError(_("`nsfw` must be one of {nsfw}.").format(nsfw=", ".join(NSFW)))
         return values[0]
     ids = sorted(int(value) for value in values)
     if name != "log":
@@ -89,29 +90,40 @@ def describe(asked: Asked, rules: Rules) -> str:
     guild = asked.guild
     chosen = sorted(rules.channels) or [asked.channel_id or 0]
     lines = [
-        "**Easel's first minute on this server.** What you choose holds at once; empty a choice to "
-        "take it back.",
-        f"1. Where may people paint? Now: {_mentions('#', rules.channels) or 'everywhere'}",
-        f"2. Who may paint? Now: {_mentions('@&', rules.roles) or 'everyone'}",
-        f"3. What is not wanted? Now: pictures: {rules.nsfw}; words: {len(words.DEFAULTS)} of "
-        "Easel's own list, and yours with `/easel words add`",
-        f"4. Where are reports and changes written? Now: {_mentions('#', {rules.log} - {None})}",
+        _(
+            "**Easel's first minute on this server.** What you choose holds at once; empty a "
+            "choice to take it back."
+        ),
+        _("1. Where may people paint? Now: {channels}").format(
+            channels=_mentions("#", rules.channels) or _("everywhere")
+        ),
+        _("2. Who may paint? Now: {roles}").format(
+            roles=_mentions("@&", rules.roles) or _("everyone")
+        ),
+        _(
+            "3. What is not wanted? Now: pictures: {nsfw}; words: {number} of Easel's own list, "
+            "and yours with `/easel words add`"
+        ).format(nsfw=rules.nsfw, number=len(words.DEFAULTS)),
+        _("4. Where are reports and changes written? Now: {channel}").format(
+            channel=_mentions("#", {rules.log} - {None}) or _("nowhere")
+        ),
         "",
-        "**May Easel work there?**",
+        _("**May Easel work there?**"),
     ]
     for channel_id in [*chosen[:MOST_CHECKED], *({rules.log} - {None} - set(chosen))]:
         lacking = what_lacks(guild, int(channel_id or 0))
-        lines.append(remedy(int(channel_id or 0), lacking) if lacking else f"<#{channel_id}>: yes")
+        well = f"<#{channel_id}>: {_('yes')}"
+        lines.append(remedy(int(channel_id or 0), lacking) if lacking else well)
     if len(chosen) > MOST_CHECKED:
-        lines.append(f"… and {len(chosen) - MOST_CHECKED} more channels")
+        more = len(chosen) - MOST_CHECKED
+        lines.append(ngettext("… and {number} more channel", "… and {number} more channels", more))
     if rules.nsfw == "block" and asked.client.desk.guard.classifier is None:
         lines.append(NO_CHECK)
     return "\n".join(lines)
 
 
 def _mentions(mark: str, ids: Any) -> str:
-    shown = " ".join(f"<{mark}{one}>" for one in sorted(ids)[:10])
-    return shown or ("nowhere" if mark == "#" and not isinstance(ids, frozenset) else "")
+    return " ".join(f"<{mark}{one}>" for one in sorted(ids)[:10])
 
 
 def panel(rules: Rules) -> discord.ui.View:
@@ -121,7 +133,7 @@ def panel(rules: Rules) -> discord.ui.View:
     return panels.of(
         discord.ui.ChannelSelect[discord.ui.View](
             custom_id="setup:channels",
-            placeholder="Where may people paint? (everywhere)",
+            placeholder=_("Where may people paint? (everywhere)"),
             channel_types=text,
             min_values=0,
             max_values=25,
@@ -129,28 +141,28 @@ def panel(rules: Rules) -> discord.ui.View:
         ),
         discord.ui.RoleSelect[discord.ui.View](
             custom_id="setup:roles",
-            placeholder="Who may paint? (everyone)",
+            placeholder=_("Who may paint? (everyone)"),
             min_values=0,
             max_values=25,
             default_values=_defaults(kinds.role, rules.roles),
         ),
         discord.ui.Select[discord.ui.View](
             custom_id="setup:nsfw",
-            placeholder="What is not wanted?",
+            placeholder=_("What is not wanted?"),
             options=[
-                discord.SelectOption(label=label, value=value, default=value == rules.nsfw)
+                discord.SelectOption(label=_(label), value=value, default=value == rules.nsfw)
                 for value, label in NSFW_LABELS.items()
             ],
         ),
         discord.ui.ChannelSelect[discord.ui.View](
             custom_id="setup:log",
-            placeholder="Where are reports and changes written? (nowhere)",
+            placeholder=_("Where are reports and changes written? (nowhere)"),
             channel_types=text,
             min_values=0,
             max_values=1,
             default_values=_defaults(kinds.channel, [rules.log] if rules.log else []),
         ),
-        discord.ui.Button(label="Check again", custom_id="setup:check"),
+        discord.ui.Button(label=_("Check again"), custom_id="setup:check"),
     )
 
 
@@ -167,7 +179,8 @@ async def offer(client: DeskClient, guild: discord.Guild) -> None:
     if settings.servers and guild.id not in settings.servers:
         log.warning("server=%d invited Easel, but is not in SERVERS", guild.id)
         return
-    text = messages.refusal(OFFER.format(server=messages.escape(guild.name)))
+    speak(await client.speech_of(guild.id))
+    text = messages.refusal(_(OFFER).format(server=messages.escape(guild.name)))
     writable = (one for one in guild.text_channels if not what_lacks(guild, one.id))
     for place in (await _letterbox(client, guild), guild.system_channel, next(writable, None)):
         if place is None:
@@ -196,4 +209,4 @@ async def _letterbox(client: DeskClient, guild: discord.Guild) -> discord.DMChan
 
 
 def _button() -> dict[str, Any]:
-    return {"view": panels.of(discord.ui.Button(label="Set up", custom_id="setup:open"))}
+    return {"view": panels.of(discord.ui.Button(label=_("Set up"), custom_id="setup:open"))}

@@ -10,15 +10,16 @@ from bot.admin.gate import answer, answer_lines, check_admin, easel
 from bot.admission import find_words
 from bot.desk import Asked
 from bot.errors import UserError
+from bot.language import N_, _, ngettext
 from bot.ledger import Deed
 from bot.words import DEFAULTS, LONGEST, MOST, Weight, check_rule, read_list
 
 LARGEST_BYTES = 64 * 1024
 MEANING = {
-    Weight.WARN: "warn: paint it, and say that it is frowned upon",
-    Weight.REFUSE: "refuse: do not paint it",
-    Weight.LOG: "log: do not paint it, and tell the log channel",
-    Weight.ALLOW: "allow: take a word of Easel's own list away",
+    Weight.WARN: N_("warn: paint it, and say that it is frowned upon"),
+    Weight.REFUSE: N_("refuse: do not paint it"),
+    Weight.LOG: N_("log: do not paint it, and tell the log channel"),
+    Weight.ALLOW: N_("allow: take a word of Easel's own list away"),
 }
 
 words = app_commands.Group(
@@ -45,12 +46,16 @@ async def add(
     rule = check_rule(word)
     if not rule:
         raise UserError(
-            "A word has at least two letters, and `*` only at its end, as in `gore*`; "
-            f"found {messages.escape(word)}."
+            _(
+                "A word has at least two letters, and `*` only at its end, as in `gore*`; "
+                "found {word}."
+            ).format(word=messages.escape(word))
         )
     own = await asked.client.desk.ledger.words(guild_id)
     if rule not in own and len(own) >= MOST:
-        raise UserError(f"A server has {MOST} words at most; remove some first.")
+        raise UserError(
+            _("A server has {most} words at most; remove some first.").format(most=MOST)
+        )
     await asked.client.desk.ledger.set_words(guild_id, {rule: Weight(weight)})
     await _note(asked, guild_id, "words add", rule, own.get(rule), weight)
     await answer(asked, f"{messages.escape(rule)}: {weight}.")
@@ -70,13 +75,17 @@ async def remove(
     shown = messages.escape(rule or word)
     if before is not None:
         await ledger.remove_word(guild_id, rule)
-        text = f"{shown} is forgotten."
+        text = _("{shown} is forgotten.").format(shown=shown)
     elif rule in DEFAULTS:
         before = DEFAULTS[rule]
         await ledger.set_words(guild_id, {rule: Weight.ALLOW})
-        text = f"{shown} is of Easel's own list, and is allowed here from now on."
+        text = _("{shown} is of Easel's own list, and is allowed here from now on.").format(
+            shown=shown
+        )
     else:
-        raise UserError(f"{shown} is in no list here; `/easel words list` shows what is.")
+        raise UserError(
+            _("{shown} is in no list here; `/easel words list` shows what is.").format(shown=shown)
+        )
     await _note(asked, guild_id, "words remove", rule, before, None)
     await answer(asked, text)
 
@@ -87,11 +96,13 @@ async def list_words(interaction: discord.Interaction[Any]) -> None:
     asked: Asked = interaction
     own = await asked.client.desk.ledger.words(check_admin(asked))
     merged = {**DEFAULTS, **own}
+    own_list = _("(of Easel’s own list)")
     lines = [
-        f"{messages.escape(word)}: {weight}{'' if word in own else ' (of Easel’s own list)'}"
+        f"{messages.escape(word)}: {weight}{'' if word in own else f' {own_list}'}"
         for word, weight in merged.items()
     ]
-    await answer_lines(asked, f"**Words**: {len(own)} of this server's own", lines)
+    head = _("**Words**: {number} of this server's own").format(number=len(own))
+    await answer_lines(asked, head, lines)
 
 
 @words.command(name="test", description="Say which words a prompt would hit")
@@ -103,10 +114,13 @@ async def test(
     asked: Asked = interaction
     hits = await find_words(asked.client.desk, check_admin(asked), prompt)
     lines = [
-        f"{messages.escape(hit.word)} ({hit.weight}) finds {messages.escape(hit.found)}"
+        _("{word} ({weight}) finds {found}").format(
+            word=messages.escape(hit.word), weight=hit.weight, found=messages.escape(hit.found)
+        )
         for hit in hits
     ]
-    await answer_lines(asked, f"**{messages.many(len(hits), 'word')} hit**", lines)
+    head = ngettext("{number} word hit", "{number} words hit", len(hits))
+    await answer_lines(asked, f"**{head}**", lines)
 
 
 @words.command(name="import", description="Add many words from a text file")
@@ -116,24 +130,28 @@ async def import_words(interaction: discord.Interaction[Any], file: discord.Atta
     asked: Asked = interaction
     guild_id = check_admin(asked)
     if file.size > LARGEST_BYTES:
-        raise UserError("`file` may be 64 KiB at most.")
+        raise UserError(_("`file` may be 64 KiB at most."))
     desk = asked.client.desk
     content = await attachments.fetch(file.url, desk.settings.playground)
     try:
         good, wrong = read_list(content.decode("utf-8-sig").splitlines())
     except UnicodeDecodeError as error:
-        raise UserError("`file` must be a text file in UTF-8.") from error
+        raise UserError(_("`file` must be a text file in UTF-8.")) from error
     if wrong or not good:
-        shown = messages.escape(wrong[0][:80]) if wrong else "nothing"
-        raise UserError(f"`file` must have one word in each line; found {shown}. Nothing is added.")
+        shown = messages.escape(wrong[0][:80]) if wrong else _("nothing")
+        raise UserError(
+            _("`file` must have one word in each line; found {shown}. Nothing is added.").format(
+                shown=shown
+            )
+        )
     own = await desk.ledger.words(guild_id)
     if len({**own, **good}) > MOST:
-        raise UserError(f"A server has {MOST} words at most; nothing is added.")
+        raise UserError(_("A server has {most} words at most; nothing is added.").format(most=MOST))
     await desk.ledger.set_words(guild_id, good)
     await _note(
         asked, guild_id, "words import", messages.many(len(good), "word"), None, ", ".join(good)
     )
-    await answer(asked, f"Added {messages.many(len(good), 'word')}.")
+    await answer(asked, ngettext("Added {number} word.", "Added {number} words.", len(good)))
 
 
 async def _note(

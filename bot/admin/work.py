@@ -9,6 +9,7 @@ from discord import app_commands
 from bot import audit, messages
 from bot.admin.gate import answer, answer_lines, check_admin, easel
 from bot.desk import Asked
+from bot.language import _, ngettext
 from bot.ledger import Deed, Waiting
 
 DAY_S = 86_400
@@ -30,7 +31,7 @@ async def cancel(interaction: discord.Interaction[Any], user: discord.User | Non
         after=f"{messages.many(stopped, 'job')} stopped",
     )
     await audit.record(asked.client, deed)
-    await answer(asked, f"{messages.many(stopped, 'job')} stopped.")
+    await answer(asked, ngettext("{number} job stopped.", "{number} jobs stopped.", stopped))
 
 
 @easel.command(name="queue", description="What runs and waits on this server, whose, how long")
@@ -39,14 +40,18 @@ async def show_queue(interaction: discord.Interaction[Any]) -> None:
     asked: Asked = interaction
     jobs = await asked.client.desk.ledger.unfinished_of(check_admin(asked))
     running = sum(job.state != "accepted" for job in jobs)
-    head = f"**{running} running, {len(jobs) - running} waiting**"
+    head = _("**{running} running, {waiting} waiting**").format(
+        running=running, waiting=len(jobs) - running
+    )
     await answer_lines(asked, head, [_line(job) for job in jobs])
 
 
 def _line(job: Waiting) -> str:
-    state = "waits" if job.state == "accepted" else "runs"
+    how_long = (_("waits for {s} s") if job.state == "accepted" else _("runs for {s} s")).format(
+        s=int(time.time() - job.since)
+    )
     prompt = messages.shorten(messages.escape(job.shown), 80)
-    return f"- **{prompt}** <@{job.user_id}>: {state} for {int(time.time() - job.since)} s"
+    return f"- **{prompt}** <@{job.user_id}>: {how_long}"
 
 
 @easel.command(name="stats", description="Who painted how much on this server")
@@ -59,9 +64,16 @@ async def stats(
     guild_id = check_admin(asked)
     painters = await asked.client.desk.ledger.painters(guild_id, time.time() - days * DAY_S)
     lines = [
-        f"- <@{painter.user_id}>: {messages.many(painter.jobs, 'job')}, "
-        f"{messages.many(painter.pictures, 'picture')}, "
-        f"{painter.seconds / 60:.1f} minutes"
+        f"- <@{painter.user_id}>: "
+        + ", ".join(
+            (
+                ngettext("{number} job", "{number} jobs", painter.jobs),
+                ngettext("{number} picture", "{number} pictures", painter.pictures),
+                _("{minutes:.1f} minutes").format(minutes=painter.seconds / 60),
+            )
+        )
         for painter in painters
     ]
-    await answer_lines(asked, f"**Painted in {days} days**", lines or ["Nothing yet."])
+    await answer_lines(
+        asked, _("**Painted in {days} days**").format(days=days), lines or [_("Nothing yet.")]
+    )

@@ -5,10 +5,10 @@ from typing import Any
 import discord
 from discord import app_commands
 
-from bot import messages
 from bot.desk import Asked, DeskClient
+from bot.language import N_, _, ngettext
 
-NOTHING = "You have no job that waits or runs."
+NOTHING = N_("You have no job that waits or runs.")
 
 
 @app_commands.command(name="cancel", description="Stop all of your jobs that wait or run")
@@ -17,7 +17,8 @@ async def cancel(interaction: discord.Interaction[Any]) -> None:
     asked: Asked = interaction
     await asked.response.defer(ephemeral=True, thinking=True)
     stopped = await asked.client.desk.runner.cancel_all(asked.user.id)
-    text = f"{messages.many(stopped, 'job')} stopped." if stopped else NOTHING
+    said = ngettext("{number} job stopped.", "{number} jobs stopped.", stopped)
+    text = said if stopped else _(NOTHING)
     await asked.edit_original_response(content=text)
 
 

@@ -11,6 +11,7 @@ from discord import app_commands
 
 from bot import estate, panels
 from bot.desk import Asked, DeskClient
+from bot.language import N_, _, ngettext
 
 log = logging.getLogger(__name__)
 
@@ -18,7 +19,7 @@ PRESSED = re.compile(r"forget:(?P<answer>yes|no)")
 WAIT_S = 60.0
 """How long a person's last jobs may take to stop."""
 LOOK_S = 0.2
-QUESTION = (
+QUESTION = N_(
     "**This deletes everything that Easel keeps of you, on every server:** your jobs and their "
     "pictures, your preferences, options, suffix and favourites. What you have running or waiting "
     "is stopped. The messages with your pictures are deleted from Discord, too.\n"
@@ -26,13 +27,13 @@ QUESTION = (
     "pictures you painted, for the quotas; no prompts.\n"
     "It cannot be undone. `/export_my_data` gives you a copy first."
 )
-KEPT = "Nothing was deleted."
-WORKING = "Your jobs are being stopped and your data deleted…"
-DONE = (
+KEPT = N_("Nothing was deleted.")
+WORKING = N_("Your jobs are being stopped and your data deleted…")
+DONE = N_(
     "Done! {jobs} with all pictures, and your preferences, are deleted. The messages with your "
     "pictures in Discord follow, one after another."
 )
-SOME_LEFT = (
+SOME_LEFT = N_(
     " {jobs} could not be stopped yet and will still be delivered: use `/delete_my_data` again "
     "after that."
 )
@@ -43,18 +44,18 @@ async def delete_my_data(interaction: discord.Interaction[Any]) -> None:
     """Say what would go and what would stay, and ask."""
     red, grey = discord.ButtonStyle.danger, discord.ButtonStyle.secondary
     view = panels.of(
-        discord.ui.Button(label="Delete everything", style=red, custom_id="forget:yes"),
-        discord.ui.Button(label="Keep it", style=grey, custom_id="forget:no"),
+        discord.ui.Button(label=_("Delete everything"), style=red, custom_id="forget:yes"),
+        discord.ui.Button(label=_("Keep it"), style=grey, custom_id="forget:no"),
     )
-    await interaction.response.send_message(QUESTION, view=view, ephemeral=True)
+    await interaction.response.send_message(_(QUESTION), view=view, ephemeral=True)
 
 
 async def answer(asked: Asked, pressed: re.Match[str]) -> None:
     """Do what was said to the question."""
     if pressed["answer"] == "no":
-        await asked.response.edit_message(content=KEPT, view=None)
+        await asked.response.edit_message(content=_(KEPT), view=None)
         return
-    await asked.response.edit_message(content=WORKING, view=None)
+    await asked.response.edit_message(content=_(WORKING), view=None)
     desk, user_id = asked.client.desk, asked.user.id
     left = await _stop_everything(asked)
     posted = await estate.posted(desk.store, user_id)
@@ -64,9 +65,9 @@ async def answer(asked: Asked, pressed: re.Match[str]) -> None:
     for job_id in jobs:
         await asyncio.to_thread(desk.data.drop, job_id)
     log.info("user=%d had their data deleted: %d jobs, %d left", user_id, len(jobs), left)
-    text = DONE.format(jobs=_counted(len(jobs)))
+    text = _(DONE).format(jobs=_counted(len(jobs)))
     if left:
-        text += SOME_LEFT.format(jobs=_counted(left))
+        text += _(SOME_LEFT).format(jobs=_counted(left))
     await asked.edit_original_response(content=text)
     desk.start(_unpost(asked.client, posted))
 
@@ -98,7 +99,7 @@ async def _unpost(client: DeskClient, posted: Sequence[tuple[int, int]]) -> None
 
 
 def _counted(jobs: int) -> str:
-    return f"{jobs} job" if jobs == 1 else f"{jobs} jobs"
+    return ngettext("{number} job", "{number} jobs", jobs)
 
 
 def add_to(tree: app_commands.CommandTree[DeskClient]) -> None:

@@ -11,13 +11,14 @@ from bot import bundle, estate
 from bot.desk import Asked, DeskClient
 from bot.errors import UserError
 from bot.finish import REQUEST_BYTES
+from bot.language import N_, _
 
-HERE = "Here is what Easel keeps of you: {jobs} jobs and {packed} pictures."
-LEFT_OUT = (
+HERE = N_("Here is what Easel keeps of you: {jobs} jobs and {packed} pictures.")
+LEFT_OUT = N_(
     " {left_out} more pictures do not fit into a file that Discord takes ({limit:.0f} MiB): "
     "`/history` leads to them, and ✉️ under one sends it to you."
 )
-TOO_LARGE = (
+TOO_LARGE = N_(
     "There is so much data of yours that Discord does not take it as one file; ask whoever runs "
     "this bot for it."
 )
@@ -41,10 +42,10 @@ async def export_my_data(interaction: discord.Interaction[Any]) -> None:
     limit = min(asked.filesize_limit, REQUEST_BYTES)
     packed = await asyncio.to_thread(bundle.pack, data, pictures, limit)
     if len(packed.content) > limit:
-        raise UserError(TOO_LARGE)
-    text = HERE.format(jobs=len(data["jobs"]), packed=packed.packed)
+        raise UserError(_(TOO_LARGE))
+    text = _(HERE).format(jobs=len(data["jobs"]), packed=packed.packed)
     if packed.left_out:
-        text += LEFT_OUT.format(left_out=packed.left_out, limit=limit / 2**20)
+        text += _(LEFT_OUT).format(left_out=packed.left_out, limit=limit / 2**20)
     file = discord.File(io.BytesIO(packed.content), "easel-my-data.zip")
     await asked.edit_original_response(content=text, attachments=[file])
 

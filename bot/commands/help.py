@@ -11,23 +11,24 @@ from discord import app_commands
 from bot import flags, messages
 from bot.desk import Asked, DeskClient
 from bot.grammar import split
+from bot.language import N_, _, named
 from bot.parameters import PARAMETERS
 from bot.permissions import may_manage
 
-HOW = (
+HOW = N_(
     "## How to paint\n"
     "`/imagine prompt: a red fox --ar 3:2` paints what you write. Parameters stand at the end."
 )
-UNDER = (
+UNDER = N_(
     "### Under the pictures\n"
     "**U1–U4** take a picture out, **V1–V4** paint variations of it, 🔄 paints again. A picture "
     "that is taken out can be upscaled, varied whole or in part, zoomed out and widened.\n"
     "React with ❌ to stop or delete what is yours, ✉️ to get it by direct message, ⭐ or ❤️ to "
     "keep it (`/history favourites:` finds it), 1️⃣–4️⃣ and 🔁 as U and 🔄 do, ⚠️ to report it."
 )
-COMMANDS = "### Commands"
-WINDOWS = "### Apps, in a message's menu"
-NAMES = "### Parameters\n`/help parameter:` says what one does and which values it takes."
+COMMANDS = N_("### Commands")
+WINDOWS = N_("### Apps, in a message's menu")
+NAMES = N_("### Parameters\n`/help parameter:` says what one does and which values it takes.")
 ROOM = 3900
 """Characters that a message made of parts holds, with some to spare."""
 CHOICES = 25
@@ -54,15 +55,15 @@ def _overview(asked: Asked) -> str:
     """Return everything there is, each with a word."""
     tree = asked.client.tree
     commands = [
-        f"`/{command.name}` {command.description}"
+        f"`/{command.name}` {_(command.description)}"
         for command in tree.get_commands(type=discord.AppCommandType.chat_input)
         if command.default_permissions is None or may_manage(asked.permissions)
     ]
-    menus = [menu.name for menu in tree.get_commands(type=discord.AppCommandType.message)]
+    menus = [named(menu.name) for menu in tree.get_commands(type=discord.AppCommandType.message)]
     names = " ".join(f"`{row}`" for row in PARAMETERS)
-    sections = [HOW, UNDER, "\n".join((COMMANDS, *commands)), f"{NAMES}\n{names}"]
+    sections = [_(HOW), _(UNDER), "\n".join((_(COMMANDS), *commands)), f"{_(NAMES)}\n{names}"]
     if menus:
-        sections.insert(3, f"{WINDOWS}\n{', '.join(menus)}")
+        sections.insert(3, f"{_(WINDOWS)}\n{', '.join(menus)}")
     return "\n".join(sections)
 
 
@@ -87,7 +88,7 @@ async def parameters(
     """Propose parameters by any part of their names."""
     part = typed.strip().lstrip("-").casefold()
     return [
-        app_commands.Choice(name=f"--{row.name}: {row.help}"[:100], value=row.name)
+        app_commands.Choice(name=f"--{row.name}: {_(row.help)}"[:100], value=row.name)
         for row in PARAMETERS
         if any(part in name for name in (row.name, *row.aliases))
     ][:CHOICES]

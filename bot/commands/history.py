@@ -14,6 +14,7 @@ from bot import messages
 from bot.belongings import Page
 from bot.desk import Asked, DeskClient
 from bot.jobs import Job, Posted, asked_at
+from bot.language import N_, _, ngettext
 from bot.thumbnails import thumbnail
 
 PRESSED = re.compile(r"history:(?P<page>[0-9]{1,6})(?P<favourites>f?):(?P<search>.{0,60})")
@@ -21,9 +22,9 @@ LONGEST_SEARCH = 60
 ON_A_PAGE = 5
 SHOWN = 200
 """Characters of a prompt on a page."""
-NOTHING = "You have no pictures here yet: `/imagine` paints some."
-NOT_FOUND = "None of your pictures has **{search}** in its prompt."
-NO_FAVOURITES = "You keep none of them among your favourites: react with ⭐ to one, or press ❤️."
+NOTHING = N_("You have no pictures here yet: `/imagine` paints some.")
+NOT_FOUND = N_("None of your pictures has **{search}** in its prompt.")
+NO_FAVOURITES = N_("You keep none of them among your favourites: react with ⭐ to one, or press ❤️.")
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,7 +68,7 @@ async def _show(asked: Asked, number: int, wanted: Wanted) -> None:
         return
     view, files = discord.ui.LayoutView(timeout=None), []
     view.add_item(discord.ui.TextDisplay(_head(page, number, wanted)))
-    for job_id, _ in page.jobs:
+    for job_id, _prompt in page.jobs:
         if (job := await desk.store.get(job_id)) is None:
             continue
         text = _about(job, await desk.store.message(job.final_message_id or 0))
@@ -87,33 +88,35 @@ async def _show(asked: Asked, number: int, wanted: Wanted) -> None:
 def _head(page: Page, number: int, wanted: Wanted) -> str:
     looked_for = messages.escape(wanted.search)
     if not page.total and wanted.favourites:
-        return NO_FAVOURITES
+        return _(NO_FAVOURITES)
     if not page.total:
-        return NOT_FOUND.format(search=looked_for) if looked_for else NOTHING
-    head = f"## Your pictures\n{page.total} job{'' if page.total == 1 else 's'}"
-    head += " among your favourites" if wanted.favourites else ""
-    head += f" with **{looked_for}** in the prompt" if looked_for else ""
+        return _(NOT_FOUND).format(search=looked_for) if looked_for else _(NOTHING)
+    counted = ngettext("{number} job", "{number} jobs", page.total)
+    head = f"{_('## Your pictures')}\n{counted}"
+    head += _(" among your favourites") if wanted.favourites else ""
+    head += _(" with **{search}** in the prompt").format(search=looked_for) if looked_for else ""
     pages = -(-page.total // ON_A_PAGE)
-    return head + (f", page {number + 1} of {pages}" if pages > 1 else "")
+    turned = _(", page {number} of {pages}").format(number=number + 1, pages=pages)
+    return head + (turned if pages > 1 else "")
 
 
 def _about(job: Job, posted: Posted | None) -> str:
     """Return what stands beside a job's thumbnail."""
     prompt = messages.shorten(messages.escape(job.shown), SHOWN)
-    where = f"`/show job_id:{job.id}` posts it again"
+    where = _("`/show job_id:{job_id}` posts it again").format(job_id=job.id)
     if posted is not None:
-        where = (
-            f"[Jump to it]({messages.jump(posted.guild_id, posted.channel_id, posted.message_id)})"
-        )
+        link = messages.jump(posted.guild_id, posted.channel_id, posted.message_id)
+        where = f"[{_('Jump to it')}]({link})"
     when = f"<t:{int(asked_at(job.id))}:R>"
-    return f"**{prompt}**\n-# {when} · seed {job.request.seed} · {where}"
+    seed = _("seed {seed}").format(seed=job.request.seed)
+    return f"**{prompt}**\n-# {when} · {seed} · {where}"
 
 
 def _turning(number: int, total: int, wanted: Wanted) -> discord.ui.ActionRow[Any]:
     """Return the buttons to the pages around this one."""
     last = (total - 1) // ON_A_PAGE
     row: discord.ui.ActionRow[Any] = discord.ui.ActionRow()
-    for emoji, label, page in (("◀️", "Newer", number - 1), ("▶️", "Older", number + 1)):
+    for emoji, label, page in (("◀️", _("Newer"), number - 1), ("▶️", _("Older"), number + 1)):
         row.add_item(
             discord.ui.Button(
                 label=label,

@@ -15,11 +15,12 @@ from bot.errors import UserError
 from bot.flags import parse
 from bot.intake import check_asked, new_job
 from bot.jobs import Kind
+from bot.language import N_, _
 from engine import Explained, Failed, Request
 
 LONGEST_OPTION = 4000
-BUSY = "Easel still explains another picture to you; this one comes after it, if you ask again."
-STOPPED = "Easel is stopping, so this was not explained. Please ask again in a minute."
+BUSY = N_("Easel still explains another picture to you; this one comes after it, if you ask again.")
+STOPPED = N_("Easel is stopping, so this was not explained. Please ask again in a minute.")
 
 
 @app_commands.command(name="how", description="See how a picture comes about, step by step")
@@ -49,7 +50,7 @@ async def explain(asked: Asked, request: Request, shown: str) -> None:
     request = replace(request, pictures=1, hd=False)
     turn = desk.turn_of(-asked.user.id)
     if turn.locked():
-        raise UserError(BUSY)
+        raise UserError(_(BUSY))
     async with turn:
         await asked.response.defer(ephemeral=True, thinking=True)
         ending = None
@@ -60,7 +61,7 @@ async def explain(asked: Asked, request: Request, shown: str) -> None:
         if isinstance(ending, Failed):
             raise UserError(ending.sentence)
         if not isinstance(ending, Explained):
-            raise UserError(STOPPED)
+            raise UserError(_(STOPPED))
         found = ending.explanation
         await desk.guard.judge(new_job(asked, Kind.IMAGINE, request, shown), [found.picture])
         picture = await asyncio.to_thread(strip.draw, found)

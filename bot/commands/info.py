@@ -8,6 +8,7 @@ from discord import app_commands
 from bot import messages
 from bot.desk import Asked, DeskClient
 from bot.jobs import State
+from bot.language import _
 
 SHOWN = 10
 
@@ -21,11 +22,11 @@ async def info(interaction: discord.Interaction[Any]) -> None:
     lost = await desk.store.undelivered(asked.user.id)
     running = [job for job in jobs if job.state is not State.ACCEPTED]
     lines = [
-        f"**Running jobs**: {len(running)}",
-        f"**Queued jobs**: {len(jobs) - len(running)}",
+        _("**Running jobs**: {running}").format(running=len(running)),
+        _("**Queued jobs**: {jobs}").format(jobs=len(jobs) - len(running)),
     ]
     if lost:
-        lines.append(f"**Undelivered jobs**: {len(lost)}")
+        lines.append(_("**Undelivered jobs**: {lost}").format(lost=len(lost)))
     for job in [*jobs, *lost][:SHOWN]:
         waits = job.state is State.ACCEPTED
         lines.append(

@@ -7,8 +7,9 @@ from discord import app_commands
 
 from bot import permissions
 from bot.desk import Asked, DeskClient
+from bot.language import N_, _
 
-PLAYGROUND = (
+PLAYGROUND = N_(
     "This is Easel's playground, which one cannot invite; the README says how to get a bot."
 )
 
@@ -17,9 +18,9 @@ PLAYGROUND = (
 async def invite(interaction: discord.Interaction[Any]) -> None:
     """Give the link that asks for just the permissions Easel needs."""
     asked: Asked = interaction
-    text = f"Invite me: {permissions.invite_link(asked.application_id)}"
+    text = _("Invite me: {link}").format(link=permissions.invite_link(asked.application_id))
     if asked.client.desk.settings.playground:
-        text = PLAYGROUND
+        text = _(PLAYGROUND)
     await asked.response.send_message(text, ephemeral=True)
 
 

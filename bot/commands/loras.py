@@ -9,9 +9,10 @@ from bot import messages
 from bot.answers import answer_lines
 from bot.commands import choices
 from bot.desk import Asked, DeskClient
+from bot.language import N_, _
 
-NONE = "There are no LoRAs here: whoever runs this bot may put some into the folder `LORAS`."
-HOW = (
+NONE = N_("There are no LoRAs here: whoever runs this bot may put some into the folder `LORAS`.")
+HOW = N_(
     "Write `--lora name:0.8` behind a prompt, or `<lora:name:0.8>` in it; without a number it is 1."
 )
 
@@ -24,12 +25,14 @@ async def loras(interaction: discord.Interaction[Any], lora: str = "") -> None:
     asked: Asked = interaction
     names = asked.client.desk.catalogue.loras()
     fitting = [name for name in names if lora.strip().casefold() in name.casefold()]
-    lines = [HOW, *(f"- `--lora {name}:0.8`" for name in fitting)]
+    lines = [_(HOW), *(f"- `--lora {name}:0.8`" for name in fitting)]
     if not names:
-        lines = [NONE]
+        lines = [_(NONE)]
     elif not fitting:
         lines = [
-            f"There is no LoRA with `{messages.clean(lora)[:60]}` in its name; `/loras` lists all."
+            _("There is no LoRA with `{part}` in its name; `/loras` lists all.").format(
+                part=messages.clean(lora)[:60]
+            )
         ]
     await answer_lines(asked, lines)
 

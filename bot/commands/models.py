@@ -10,6 +10,7 @@ from bot.admission import rules_of
 from bot.answers import answer_lines
 from bot.commands import choices
 from bot.desk import Asked, DeskClient
+from bot.language import _
 from bot.parameters import honoured
 from bot.readers import one_word, plain
 from engine import ModelCard
@@ -27,7 +28,9 @@ async def models(interaction: discord.Interaction[Any], model: str | None = None
     lines = [detail(card) if model is not None else line(card) for card in cards]
     if not lines:
         lines = [
-            f"There is no model `{messages.clean(str(model))[:60]}` here; `/models` lists all."
+            _("There is no model `{model}` here; `/models` lists all.").format(
+                model=messages.clean(str(model))[:60]
+            )
         ]
     await answer_lines(asked, lines)
 
@@ -35,21 +38,28 @@ async def models(interaction: discord.Interaction[Any], model: str | None = None
 def line(card: ModelCard) -> str:
     """Say in a line what a model is."""
     side = f"{card.width * card.delivery_scale}×{card.height * card.delivery_scale}"
-    return (
-        f"- `--model {one_word(card.name)}`: {messages.escape(card.title)} ({card.family}), "
-        f"{side} pixels, {card.default_steps} steps, guidance {plain(card.default_guidance)}"
+    about = _("{side} pixels, {steps} steps, guidance {guidance}").format(
+        side=side, steps=card.default_steps, guidance=plain(card.default_guidance)
     )
+    title = messages.escape(card.title)
+    return f"- `--model {one_word(card.name)}`: {title} ({card.family}), {about}"
 
 
 def detail(card: ModelCard) -> str:
     """Say everything of a model."""
+    most = _("**Most**: {steps} steps, guidance {guidance}, {side} pixels a side").format(
+        steps=card.max_steps,
+        guidance=plain(card.max_guidance),
+        side=card.max_side * card.delivery_scale,
+    )
+    samplers = ", ".join(card.samplers) or _("its own")
+    parameters = " ".join(f"`--{name}`" for name in honoured(card.honours))
     return "\n".join(
         (
             line(card),
-            f"**Most**: {card.max_steps} steps, guidance {plain(card.max_guidance)}, "
-            f"{card.max_side * card.delivery_scale} pixels a side",
-            f"**Samplers**: {', '.join(card.samplers) or 'its own'}",
-            f"**Parameters**: {' '.join(f'`--{name}`' for name in honoured(card.honours))}",
+            most,
+            _("**Samplers**: {samplers}").format(samplers=samplers),
+            _("**Parameters**: {parameters}").format(parameters=parameters),
         )
     )
 

@@ -10,6 +10,7 @@ from bot.admission import rules_of
 from bot.belongings import MOST_OPTIONS
 from bot.desk import Asked, DeskClient
 from bot.habits import LONGEST_OPTION, check_suffix, option_name, write_out
+from bot.language import _
 from bot.preferences import Preferences
 
 LONGEST_SUFFIX = 500
@@ -39,10 +40,12 @@ async def set_option(
     name, text = option_name(given), messages.clean(value or "")
     known = (await asked.client.desk.preferences(asked.user.id)).options
     await asked.client.desk.belongings.set_option(asked.user.id, name, text)
-    said = f"Custom option `--{name}` stands for: {messages.escape(text)}"
+    said = _("Custom option `--{name}` stands for: {text}").format(
+        name=name, text=messages.escape(text)
+    )
     if not text:
-        said = f"Custom option `--{name}` is deleted." if name in known else (
-            f"You have no option `--{name}`."
+        said = _("Custom option `--{name}` is deleted.").format(name=name) if name in known else (
+            _("You have no option `--{name}`.").format(name=name)
         )  # fmt: skip
     await asked.response.send_message(messages.refusal(said), ephemeral=True)
 
@@ -71,9 +74,9 @@ async def list_options(interaction: discord.Interaction[Any]) -> None:
         f"- `--{name}`: {messages.shorten(messages.escape(text), SHOWN)}"
         for name, text in options.items()
     ]
-    head = f"**Custom options** ({len(lines)} of {MOST_OPTIONS})"
+    head = _("**Custom options** ({number} of {most})").format(number=len(lines), most=MOST_OPTIONS)
     if not lines:
-        head = "You have no custom options yet; `/prefer option set` makes one."
+        head = _("You have no custom options yet; `/prefer option set` makes one.")
     await asked.response.send_message("\n".join((head, *lines)), ephemeral=True)
 
 
@@ -90,7 +93,11 @@ async def suffix(
     asked: Asked = interaction
     kept = await _read_suffix(asked, new_value) if new_value and new_value.strip() else ""
     await asked.client.desk.belongings.prefer(asked.user.id, suffix=kept)
-    said = f"Your suffix is now: {messages.escape(kept)}" if kept else "Your suffix is removed."
+    said = (
+        _("Your suffix is now: {kept}").format(kept=messages.escape(kept))
+        if kept
+        else _("Your suffix is removed.")
+    )
     await asked.response.send_message(messages.refusal(said), ephemeral=True)
 
 
@@ -118,7 +125,7 @@ async def remix(interaction: discord.Interaction[Any]) -> None:
     desk = asked.client.desk
     on = not (await desk.preferences(asked.user.id)).remix
     await desk.belongings.prefer(asked.user.id, remix=on)
-    await asked.response.send_message(_toggled("Remix mode", on, "remix"), ephemeral=True)
+    await asked.response.send_message(_toggled(_("Remix mode"), on, "remix"), ephemeral=True)
 
 
 @prefer.command(name="variability", description="Toggle variability mode")
@@ -128,14 +135,18 @@ async def variability(interaction: discord.Interaction[Any]) -> None:
     desk = asked.client.desk
     strong = (await desk.preferences(asked.user.id)).variation == "strong"
     await desk.belongings.prefer(asked.user.id, variation="subtle" if strong else "strong")
-    how = (
-        "subtle: V stays close to its picture" if strong else "strong: V goes far from its picture"
+    said = (
+        _(
+            "Variations are now subtle: V stays close to its picture. You can always switch back "
+            "by running `/prefer variability` again."
+        )
+        if strong
+        else _(
+            "Variations are now strong: V goes far from its picture. You can always switch back "
+            "by running `/prefer variability` again."
+        )
     )
-    await asked.response.send_message(
-        f"Variations are now {how}. You can always switch back by running "
-        "`/prefer variability` again.",
-        ephemeral=True,
-    )
+    await asked.response.send_message(said, ephemeral=True)
 
 
 @prefer.command(
@@ -147,15 +158,16 @@ async def auto_dm(interaction: discord.Interaction[Any]) -> None:
     desk = asked.client.desk
     on = not (await desk.preferences(asked.user.id)).auto_dm
     await desk.belongings.prefer(asked.user.id, auto_dm=on)
-    await asked.response.send_message(_toggled("Auto DM", on, "auto_dm"), ephemeral=True)
+    await asked.response.send_message(_toggled(_("Auto DM"), on, "auto_dm"), ephemeral=True)
 
 
 def _toggled(what: str, on: bool, command: str) -> str:
-    now, then = ("on", "off") if on else ("off", "on")
-    return (
-        f"{what} turned {now}! You can always turn this {then} by running "
-        f"`/prefer {command}` again."
-    )
+    said = _("{what} turned off! You can always turn this on by running `/prefer {command}` again.")
+    if on:
+        said = _(
+            "{what} turned on! You can always turn this off by running `/prefer {command}` again."
+        )
+    return said.format(what=what, command=command)
 
 
 def add_to(tree: app_commands.CommandTree[DeskClient]) -> None:

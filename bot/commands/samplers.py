@@ -9,6 +9,7 @@ from bot import messages
 from bot.admission import rules_of
 from bot.commands import choices
 from bot.desk import Asked, DeskClient
+from bot.language import _
 from bot.readers import one_word
 
 
@@ -22,13 +23,17 @@ async def samplers(interaction: discord.Interaction[Any], model: str | None = No
     wanted = one_word(model or cards[0].name)
     card = next((card for card in cards if one_word(card.name) == wanted), None)
     if card is None:
-        text = f"There is no model `{messages.clean(wanted)[:60]}` here; `/models` lists all."
+        text = _("There is no model `{model}` here; `/models` lists all.").format(
+            model=messages.clean(wanted)[:60]
+        )
     elif not card.samplers:
-        text = f"`{one_word(card.name)}` paints by its own sampler alone."
+        text = _("`{name}` paints by its own sampler alone.").format(name=one_word(card.name))
     else:
         rows = "\n".join(f"- `--sampler {name}`" for name in card.samplers)
         name = one_word(card.name)
-        text = f"`{name}` can paint by these; without `--sampler` it takes its own:\n{rows}"
+        text = _(
+            "`{name}` can paint by these; without `--sampler` it takes its own:\n{rows}"
+        ).format(name=name, rows=rows)
     await asked.response.send_message(messages.refusal(text), ephemeral=True)
 
 

@@ -20,7 +20,7 @@ from bot.errors import UserError
 from bot.flags import STYLIZE
 from bot.habits import added
 from bot.jobs import Lane
-from bot.language import _
+from bot.language import N_, _
 from bot.modes import switch_lane
 from bot.preferences import DEFAULTS, Preferences
 from engine import ModelCard
@@ -32,13 +32,18 @@ MENU = 25
 """Choices in a menu, by Discord's count."""
 LONGEST_CHOICE = 100
 USUAL_QUALITY = 1.0
-QUALITIES = (("Half Quality", 0.5), ("Base Quality", USUAL_QUALITY), ("High Quality", 2.0))
-STYLES = (
-    ("Stylize low", 50),
-    ("Stylize med", STYLIZE),
-    ("Stylize high", 250),
-    ("Stylize very high", 750),
+QUALITIES = (
+    (N_("Half Quality"), 0.5),
+    (N_("Base Quality"), USUAL_QUALITY),
+    (N_("High Quality"), 2.0),
 )
+STYLES = (
+    (N_("Stylize low"), 50),
+    (N_("Stylize med"), STYLIZE),
+    (N_("Stylize high"), 250),
+    (N_("Stylize very high"), 750),
+)
+LANES = {Lane.TURBO: N_("Turbo mode"), Lane.FAST: N_("Fast mode"), Lane.RELAX: N_("Relax mode")}
 ELSEWHERE = frozenset({"suffix"})
 """What the panel does not set, and so does not reset."""
 
@@ -107,27 +112,33 @@ class Panel(discord.ui.LayoutView):
             _quality(p),
             *([_style(p)] if "stylize" in card.honours else []),
             Row(
-                _button("Public mode", "stealth", not p.stealth, on=not p.stealth),
-                _button("Remix mode", "remix", not p.remix, on=p.remix),
+                _button(_("Public mode"), "stealth", not p.stealth, on=not p.stealth),
+                _button(_("Remix mode"), "remix", not p.remix, on=p.remix),
                 *(
                     _button(
-                        f"{how.capitalize()} Variation Mode",
+                        label,
                         "variation",
                         how,
                         on=p.variation == how,
                     )
-                    for how in ("strong", "subtle")
+                    for how, label in (
+                        ("strong", _("Strong Variation Mode")),
+                        ("subtle", _("Subtle Variation Mode")),
+                    )
                 ),
-                _button("Auto DM", "auto_dm", not p.auto_dm, on=p.auto_dm),
+                _button(_("Auto DM"), "auto_dm", not p.auto_dm, on=p.auto_dm),
             ),
             Row(
                 *(
                     _button(
-                        f"{lane.capitalize()} mode", "lane", lane, on=lane is (p.lane or Lane.FAST)
+                        _(LANES[lane]),
+                        "lane",
+                        lane,
+                        on=lane is (p.lane or Lane.FAST),
                     )
                     for lane in Lane
                 ),
-                Button(label="Reset Settings", custom_id="settings:reset"),
+                Button(label=_("Reset Settings"), custom_id="settings:reset"),
             ),
         ]
         text = discord.ui.TextDisplay["Panel"](_head(p, cards))
@@ -139,10 +150,10 @@ def _head(preferences: Preferences, cards: Sequence[ModelCard]) -> str:
     chosen = added((), replace(preferences, suffix=""), cards)
     words = [preferences.suffix, *(f"--{row.name} {text}".strip() for row, text in chosen)]
     shown = messages.escape(" ".join(words))
-    lines = ["## Settings", "What you choose here holds for every job from now on."]
+    lines = [_("## Settings"), _("What you choose here holds for every job from now on.")]
     if shown:
-        lines.append(f"Added to your prompts: {shown}")
-    lines.append("-# `/prefer suffix` and `/prefer option set` add parameters of your own.")
+        lines.append(_("Added to your prompts: {shown}").format(shown=shown))
+    lines.append(_("-# `/prefer suffix` and `/prefer option set` add parameters of your own."))
     return "\n".join(lines)
 
 
@@ -151,7 +162,7 @@ def _quality(preferences: Preferences) -> "Row":
     now = preferences.quality or USUAL_QUALITY
     return Row(
         *(
-            _button(label, "quality", None if value == USUAL_QUALITY else value, on=value == now)
+            _button(_(label), "quality", None if value == USUAL_QUALITY else value, on=value == now)
             for label, value in QUALITIES
         )
     )
@@ -161,9 +172,9 @@ def _style(preferences: Preferences) -> "Row":
     """Return the buttons of the house style."""
     now = STYLIZE if preferences.stylize is None else preferences.stylize
     return Row(
-        _button("RAW Mode", "raw", not preferences.raw, on=preferences.raw),
+        _button(_("RAW Mode"), "raw", not preferences.raw, on=preferences.raw),
         *(
-            _button(label, "stylize", None if value == STYLIZE else value, on=value == now)
+            _button(_(label), "stylize", None if value == STYLIZE else value, on=value == now)
             for label, value in STYLES
         ),
     )
@@ -173,7 +184,7 @@ def _models(preferences: Preferences, cards: Sequence[ModelCard]) -> "discord.ui
     """Return the menu of the models that one may paint with here."""
     known = preferences.model in [card.name for card in cards[: MENU - 1]]
     first = discord.SelectOption(
-        label="Default model",
+        label=_("Default model"),
         value=NO_MODEL,
         description=cards[0].name[:LONGEST_CHOICE],
         default=not known,

@@ -14,18 +14,18 @@ from bot.errors import UserError
 from bot.finish import PicturesLostError
 from bot.intake import LARGEST_ID, check_asked
 from bot.jobs import FINAL, Job, Posted, State
-from bot.language import _
+from bot.language import N_, _
 from bot.modes import is_hidden
 from bot.places import Places
 
 CHOICES = 25
 LONGEST_CHOICE = 100
-NOT_YOURS = (
+NOT_YOURS = N_(
     "There is no job `{given}` of yours. A job's id stands in its file's name and in a letter (✉️); "
     "`/history` shows your jobs."
 )
-UNFINISHED = "The job `{given}` is not done yet; its pictures come by themselves."
-CAME_TO_NOTHING = "The job `{given}` was stopped, or it failed, so it has no pictures."
+UNFINISHED = N_("The job `{given}` is not done yet; its pictures come by themselves.")
+CAME_TO_NOTHING = N_("The job `{given}` was stopped, or it failed, so it has no pictures.")
 
 
 @app_commands.command(name="show", description="Show one of your jobs again, with fresh buttons")
@@ -76,11 +76,11 @@ async def _own_job(asked: Asked, given: str) -> Job:
         job = await desk.store.get(page.jobs[0][0]) if page.jobs else None
     quoted = messages.clean(given).replace("`", "'")
     if job is None or job.user_id != asked.user.id:
-        raise UserError(NOT_YOURS.format(given=quoted))
+        raise UserError(_(NOT_YOURS).format(given=quoted))
     if job.state not in FINAL:
-        raise UserError(UNFINISHED.format(given=quoted))
+        raise UserError(_(UNFINISHED).format(given=quoted))
     if job.state not in {State.DONE, State.UNDELIVERABLE}:
-        raise UserError(CAME_TO_NOTHING.format(given=quoted))
+        raise UserError(_(CAME_TO_NOTHING).format(given=quoted))
     return job
 
 

@@ -71,7 +71,7 @@ def test_nobody_exceeds_the_operator():
     read = rules({AT_ROLE + "steps": 90, "size": 32}, operator=Operator(steps=50, size=512))
     assert read.steps == 50
     assert read.decided["steps"].layer is Layer.OPERATOR
-    assert "role says 90" in read.decided["steps"].why
+    assert "role says 90" in read.decided["steps"].why()
     assert rules({"steps": 30}, operator=Operator(steps=50)).decided["steps"].layer is Layer.SERVER
     assert rules({}, operator=Operator(pictures=2)).pictures == 2
 
