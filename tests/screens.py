@@ -4,10 +4,12 @@ A playground, the real bot in it, and a browser; what stands in the channel is p
 """
 
 import asyncio
+import contextlib
 import os
 import shutil
 import sys
 import tempfile
+from collections.abc import AsyncIterator
 from pathlib import Path
 
 from painter import Painter
@@ -55,13 +57,21 @@ async def look(browser: Browser, url: str, file: Path, *, scroll: int = 0, **opt
     return page
 
 
-async def shoot(url: str, out: Path) -> None:
-    """All the pictures."""
+@contextlib.asynccontextmanager
+async def browsing() -> AsyncIterator[Browser]:
+    """A Chromium of one's own."""
     arguments = ["--no-sandbox", "--disable-gpu", "--no-first-run"]
     async with async_playwright() as playwright:
         browser = await playwright.chromium.launch(
             executable_path=shutil.which("chromium"), args=arguments
         )
+        yield browser
+        await browser.close()
+
+
+async def shoot(url: str, out: Path) -> None:
+    """All the pictures."""
+    async with browsing() as browser:
         english = {"viewport": WIDE, "locale": "en-US"}
         dark = await look(browser, url, out / "dark.png", color_scheme="dark", **english)
         await dark.get_by_role("button", name="Show what goes over the wire").click()
@@ -73,11 +83,11 @@ async def shoot(url: str, out: Path) -> None:
         await look(browser, url, out / "chinese.png", scroll=9000, **chinese)
         phone = {"viewport": PHONE, "device_scale_factor": 2, "is_mobile": True, "has_touch": True}
         await look(browser, url, out / "phone.png", color_scheme="dark", locale="en-US", **phone)
-        await browser.close()
 
 
-async def main(out: Path) -> None:
-    """Set the stage, paint, shoot."""
+@contextlib.asynccontextmanager
+async def stage() -> AsyncIterator[Playground]:
+    """A playground with the bot in it, which is still starting."""
     with tempfile.TemporaryDirectory() as folder:
         server = Playground(Path(folder, "playground"), token=TOKEN)
         await server.start()
@@ -92,12 +102,18 @@ async def main(out: Path) -> None:
             sys.executable, "-m", "bot.app", cwd=folder, env=environment
         )
         try:
-            await paint(server)
-            await shoot(server.url, out)
+            yield server
         finally:
             bot.terminate()
             await bot.wait()
             await server.close()
+
+
+async def main(out: Path) -> None:
+    """Set the stage, paint, shoot."""
+    async with stage() as server:
+        await paint(server)
+        await shoot(server.url, out)
 
 
 if __name__ == "__main__":
