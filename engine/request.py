@@ -224,7 +224,8 @@ class Request:
 
     def to_json(self) -> str:
         """As one line of JSON; `from_json` reads it back equal."""
-        return json.dumps(dataclasses.asdict(self), ensure_ascii=False)
+        fields = {field.name: getattr(self, field.name) for field in dataclasses.fields(self)}
+        return json.dumps(fields, ensure_ascii=False)
 
     @classmethod
     def from_json(cls, text: str) -> Self:
