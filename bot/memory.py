@@ -73,6 +73,8 @@ def recall(wish: Wish, seed: int, sampler: str = "", **job: Any) -> Memory:
         settings["Denoising strength"] = request.strength
     if request.tile:
         settings["Tiling"] = True
+    ours = {"Stylize": request.stylize, "Weird": request.weird, "Chaos": request.chaos}
+    settings |= {name: value for name, value in ours.items() if value}
     settings["Version"] = "Easel"
     lines.append(", ".join(f"{name}: {value}" for name, value in settings.items()))
     record = {"seed": seed, "shown": wish.shown, "request": json.loads(request.to_json())}

@@ -3,6 +3,7 @@
 import io
 import json
 import re
+from dataclasses import replace
 
 import pytest
 from PIL import Image
@@ -49,6 +50,13 @@ def test_other_tools_read_the_parameters():
         "a fox, 狐狸\nNegative prompt: text\nSteps: 12, Sampler: DPM++ 2M, CFG scale: 4.5, "
         "Seed: 9, Size: 64x32, Model: embedded, Denoising strength: 0.6, Version: Easel"
     )
+
+
+def test_what_moved_the_picture_stands_in_the_parameters():
+    """Stylize, weird and chaos are named where they were used."""
+    moved = replace(WISH, request=replace(WISH.request, stylize=250, weird=7, chaos=12))
+    text = memory.recall(moved, 9, "euler").parameters
+    assert "Stylize: 250, Weird: 7, Chaos: 12, Version: Easel" in text
 
 
 @pytest.mark.parametrize(

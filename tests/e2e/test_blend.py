@@ -49,3 +49,25 @@ async def test_what_is_no_picture_is_refused(painter):
     await painter.slash("blend", image1=png("red"), image2=b"this is text")
     failed = await painter.wait_for(lambda m: "cannot be read as a picture" in m["content"])
     assert "image1.png + image2.png" in failed["content"]
+
+
+async def test_a_blend_goes_on_after_a_restart_and_by_a_stranger(shared, painter):
+    """After a restart its buttons work, and somebody else may vary it."""
+    await painter.slash("blend", image1=png("red"), image2=png("yellow"))
+    grid = await painter.wait_for(grid_of("image1.png + image2.png"))
+    await shared.bot.restart()
+    stranger = await shared.person("painter2")
+    await stranger.click(grid, "V2")
+    varied = await stranger.wait_for(grid_of(f"<@{stranger.id}>", {grid["id"]}))
+    assert "image1.png + image2.png" in varied["content"]
+
+
+async def test_pictures_are_blended_in_a_direct_message(shared, painter):
+    """In the conversation with the bot it answers there."""
+    there = await painter.enter("dm")
+    try:
+        await painter.slash("blend", image1=png("red"), image2=png("green"), dimensions="Portrait")
+        grid = await painter.wait_for(grid_of("image1.png + image2.png --ar 2:3"))
+        assert grid["channel_id"] == there
+    finally:
+        await painter.enter("painting")
