@@ -3,14 +3,15 @@
 from bot.language import N_
 
 FILMS = N_("Easel paints pictures, no films.")
-STYLES = N_(
-    "Easel has no adapter that takes a style or a figure from a picture; attach the picture as "
-    "`picture`, and `--iw` says how much it counts."
+OMNI = N_(
+    "`--cref` takes a person from a picture, where the model has an adapter for it; attached as "
+    "`picture` it counts as a whole, and `--iw` says how much."
 )
 GONE = N_("Midjourney itself no longer has it.")
 ABSENT: dict[str, str] = {
     **dict.fromkeys(("video", "motion", "loop", "end", "bs"), FILMS),
-    **dict.fromkeys(("sref", "sw", "sv", "cref", "cw", "oref", "ow"), STYLES),
+    **dict.fromkeys(("oref", "ow"), OMNI),
+    "sv": N_("There is one way of taking a style here; `--sw` says how much it counts."),
     "edit": N_("Under a single picture, **Vary (Region)** paints a part of it anew."),
     "zoom": N_("Under a single picture, **Custom Zoom** asks how far."),
     **dict.fromkeys(

@@ -9,7 +9,7 @@ from typing import Literal
 from bot.effort import size_for
 from bot.errors import UserError
 from bot.flags import Wish, reroll
-from bot.grammar import take_links
+from bot.grammar import without_links
 from bot.jobs import UPSCALES, Job, Kind, Picture
 from bot.readers import Size
 from bot.rules import Rules
@@ -223,8 +223,7 @@ def without_seed(shown: str) -> str:
 
 def inherited(shown: str) -> str:
     """Return the prompt without what is not handed on: seed, picture, strength, chaos and hd."""
-    words, _ = take_links(_NOT_HANDED_ON.sub("", without_seed(shown)))
-    return words
+    return without_links(_NOT_HANDED_ON.sub("", without_seed(shown)))
 
 
 def with_ratio(shown: str, shape: Size) -> str:

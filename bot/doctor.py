@@ -13,7 +13,7 @@ from bot.errors import OperatorError
 from bot.messages import EXPECT_NOISE
 from bot.settings import ENV_FILE, Settings, engine_options
 from bot.store import Store
-from engine import Engine, ModelError, inspect_device
+from engine import Engine, ModelError, ReferenceFolder, inspect_device
 
 ANSWER_S = 5.0
 """How long a running bot may take to say how it is."""
@@ -53,6 +53,8 @@ async def _findings(settings: Settings) -> AsyncIterator[Finding]:
     yield await asyncio.to_thread(_device, settings)
     for finding in await asyncio.to_thread(_models, settings):
         yield finding
+    for sentence in await asyncio.to_thread(ReferenceFolder(settings.ip_adapters).refused):
+        yield Finding("an IP-Adapter cannot be used", sentence)
     yield _token(settings)
     folder = _folder(settings)
     yield folder
@@ -90,6 +92,7 @@ def _models(settings: Settings) -> list[Finding]:
     return [
         Finding(
             f"model {card.title}, {card.width}x{card.height}, {card.default_steps} steps"
+            + (", looks at image prompts" if "reference" in card.honours else "")
             + (", still to be downloaded" if card.name in engine.absent else ""),
             EXPECT_NOISE if card.untrained else "",
         )

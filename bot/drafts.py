@@ -25,6 +25,8 @@ class Draft:
     picture_size: Size | None = None
     control: str = ""
     control_size: Size | None = None
+    style: str = ""
+    character: str = ""
 
 
 class Drafts:

@@ -11,7 +11,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from bot import effort, permutations
+from bot import effort, permutations, references
 from bot.errors import UserError
 from bot.given import NOTHING_GIVEN, Given
 from bot.grammar import (
@@ -28,9 +28,9 @@ from bot.grammar import (
 from bot.habits import added, naming_the_suffix, write_out
 from bot.jobs import Lane
 from bot.language import N_, _
-from bot.parameters import PARAMETERS, Parameter
+from bot.parameters import BY_NAME, PARAMETERS, Parameter
 from bot.preferences import NOTHING_CHOSEN, Preferences
-from bot.readers import Control, Limits, Setting, plain, whole
+from bot.readers import ATTACHED, Control, Limits, Setting, plain, whole
 from engine import (
     SEEDS,
     ModelCard,
@@ -167,6 +167,7 @@ def _wish(
     if not words:
         raise nothing()
     setting = _setting(typed, cards, limits)
+    typed = [*typed, *((BY_NAME[name], ATTACHED) for name in given.attached)]
     values = evaluate(typed, setting)
     times = values.pop("repeat", 1)
     lane = next((lane for lane in Lane if values.pop(lane, False)), None)
@@ -188,8 +189,11 @@ def _wish(
             title=_("Invalid prompt"),
         )
     effort.check_rivals(values)
-    given.check(values, {**_defaults(setting), **values}, links)
-    request = _complete(words, values, setting, given, seed=seed, image=bool(links))
+    known = {**_defaults(setting), **values}
+    looked_at = references.are_looked_at(setting.card, known, given)
+    given.check(values, known, links, are_looked_at=looked_at)
+    images = [*links, *([given.address or ATTACHED] if given.picture else [])]
+    request = _complete(words, values, setting, given, seed=seed, images=images)
     if not request.prompt:
         raise nothing()
     if request.negative_prompt and request.guidance_scale <= 1 and "no" in values:
@@ -326,11 +330,12 @@ def _request(
     given: Given,
     *,
     seed: int | None,
-    image: bool,
+    images: Sequence[str],
 ) -> Request:
     card = setting.card
-    width, height = effort.measure(values, setting, given.shape)
-    image = image or bool(given.picture)
+    are_looked_at = references.are_looked_at(card, values, given)
+    image = bool(images) and not are_looked_at
+    width, height = effort.measure(values, setting, given.shape(is_start=image))
     fallback = _random_seed() if seed is None else seed
     words, loras = take_loras(prompt)
     control: Control | None = values.get("control") if given.control else None
@@ -358,6 +363,7 @@ def _request(
         stylize=_stylize(values, card),
         weird=values.get("weird", 0),
         hd=values.get("hd", False),
+        references=references.refer(values, given, images if are_looked_at else ()),
     )
     for name, _weight in request.loras:
         given.loras.find(name)

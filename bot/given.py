@@ -1,7 +1,7 @@
 """What comes with a prompt: attached pictures and links, and the operator's folders. Pure."""
 
-from collections.abc import Collection, Sequence
-from dataclasses import dataclass
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, field
 
 from bot.errors import UserError
 from bot.grammar import INVALID
@@ -18,32 +18,54 @@ class Given:
     """The attached pictures, and the folders that names in a prompt are looked for in.
 
     `picture` says that one to start from is attached, as its size in pixels where that is known;
-    `control` is the address of one that leads the painting, of `control_size`.
+    `control` is the address of one that leads the painting, of `control_size`, `style` that of one
+    whose style is taken, `character` that of one of a person. With `is_start` it is painted over
+    even where the model could look at it. `kept` are files of pictures that
+    need not be fetched, by their kind of reference and their address.
     """
 
     picture: bool | Size = False
+    address: str = ""
+    is_start: bool = False
     control: str = ""
     control_size: Size | None = None
+    style: str = ""
+    character: str = ""
+    kept: Mapping[tuple[str, str], str] = field(default_factory=dict)
     loras: LoraFolder = NO_LORAS
     controls: ControlFolder = NO_CONTROLS
 
-    @property
-    def shape(self) -> Size | None:
-        """The size of the picture that the painting takes its shape from."""
-        sizes = (self.picture, self.control_size)
+    def shape(self, *, is_start: bool) -> Size | None:
+        """Return the size of the picture that the painting takes its shape from, if it starts from
+        one or is led by one."""
+        sizes = (is_start and self.picture, self.control_size)
         return next((size for size in sizes if isinstance(size, tuple) and all(size)), None)
 
-    def check(self, typed: Collection[str], known: Collection[str], links: Sequence[str]) -> None:
+    @property
+    def attached(self) -> tuple[str, ...]:
+        """Name the parameters whose pictures are attached."""
+        given = (("sref", self.style), ("cref", self.character))
+        return tuple(name for name, picture in given if picture and not self.is_start)
+
+    def check(
+        self,
+        typed: Collection[str],
+        known: Collection[str],
+        links: Sequence[str],
+        *,
+        are_looked_at: bool = False,
+    ) -> None:
         """Refuse pictures and parameters that do not belong together.
 
         `typed` are the parameters of the prompt, `known` those of the server's defaults too.
+        Pictures that `are_looked_at` may be several.
 
         Raises:
             UserError: there are too many pictures, or one without the other.
 
         """
         many = len(links) + bool(self.picture)
-        if many > 1:
+        if many > 1 and not are_looked_at:
             raise UserError(
                 _(
                     "A painting starts from one picture, and here are {many}: leave one, "
@@ -51,9 +73,14 @@ class Given:
                 ).format(many=many),
                 title=_("Invalid prompt"),
             )
-        for name, there in (("strength", many), ("iw", many), ("control", self.control)):
+        for name, option, there in (
+            ("strength", "picture", many),
+            ("iw", "picture", many),
+            ("control", "control", self.control),
+            ("sw", "sref", "sref" in known),
+            ("cw", "cref", "cref" in known),
+        ):
             if name in typed and not there:
-                option = name if name == "control" else "picture"
                 raise UserError(
                     _(
                         "`--{name}` only goes with a picture: attach one as `{option}`, or leave "

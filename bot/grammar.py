@@ -65,6 +65,13 @@ def take_links(prompt: str) -> tuple[str, tuple[str, ...]]:
     return rest, tuple(link[1] for link in found.values())
 
 
+def without_links(text: str) -> str:
+    """Return a text without the links of its prompt; those of its parameters stay."""
+    words = normalise(text)
+    start = next((place for place, word in enumerate(words) if word.startswith("--")), len(words))
+    return " ".join([take_links(" ".join(words[:start]))[0], *words[start:]]).strip()
+
+
 def _unrecognised(names: Sequence[str]) -> str:
     """Say what of names that are none is meant, as far as one can guess."""
     for name in names:

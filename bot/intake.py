@@ -8,7 +8,7 @@ from typing import Any
 import aiohttp
 import discord
 
-from bot import flags, messages
+from bot import attachments, flags, messages
 from bot.admission import (
     check_painter,
     check_presser,
@@ -23,14 +23,15 @@ from bot.derived import Start, inherited
 from bot.desk import Asked
 from bot.errors import DiskError, UserError
 from bot.flags import Wish
-from bot.grammar import take_links
+from bot.grammar import without_links
 from bot.jobs import Job, Kind, Picture, State
 from bot.language import _, speaking
 from bot.modes import in_mode, not_in_lane
 from bot.pace import Outlook
 from bot.permissions import check_bot
 from bot.queue import QueueLimits
-from bot.readers import Size
+from bot.readers import ATTACHED, Size
+from bot.references import kept_of
 from bot.rules import Rules
 from bot.settings import Settings
 from engine import Request
@@ -151,14 +152,37 @@ def rewritten(asked: Asked, rules: Rules, parent: Job, text: str, shape: Size) -
 
     """
     desk = asked.client.desk
+    kept = kept_of(parent)
     given = flags.Given(
         picture=shape,
+        is_start=True,
         control=parent.request.control or "",
+        style=kept.get(("style", ATTACHED), ""),
+        character=kept.get(("face", ATTACHED), ""),
+        kept=kept,
         loras=desk.loras,
         controls=desk.controls,
     )
-    words, _ = take_links(text)
-    return flags.parse(words, rules.cards(desk.cards()), rules.limits(), given)
+    wish = flags.parse(without_links(text), rules.cards(desk.cards()), rules.limits(), given)
+    check_links(asked, wish)
+    if "reference" not in desk.card(wish.request.model).honours:
+        return wish
+    images = [one for one in parent.request.references if one.kind == "image"]
+    request = replace(wish.request, references=(*images, *wish.request.references))
+    return replace(wish, request=request)
+
+
+def check_links(asked: Asked, wish: Wish) -> None:
+    """Refuse links that lead elsewhere than to where pictures are fetched from.
+
+    Raises:
+        UserError: one does.
+
+    """
+    settings = asked.client.desk.settings
+    links = [one.picture for one in wish.request.references if "://" in one.picture]
+    for link in (*wish.links, *links):
+        attachments.allowed(link, settings.playground, settings.image_hosts)
 
 
 async def derive(asked: Asked, start: Start, kind: Kind, wish: Wish, **more: Any) -> None:

@@ -147,6 +147,9 @@ async def explain_job(asked: Asked, pressed: re.Match[str]) -> None:
         images=tuple(at_hand(file) or "" for file in job.request.images),
         mask=at_hand(job.request.mask),
         control=at_hand(job.request.control),
+        references=tuple(
+            one._replace(picture=at_hand(one.picture) or "") for one in job.request.references
+        ),
     )
     await explain(asked, request, job.shown)
 

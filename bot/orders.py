@@ -3,7 +3,7 @@
 import asyncio
 import contextlib
 import functools
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping
 from dataclasses import replace
 
 import discord
@@ -13,10 +13,11 @@ from bot.admission import check_words, fit
 from bot.desk import Asked
 from bot.drafts import Draft
 from bot.errors import UserError
-from bot.intake import check_asked, new_job
+from bot.intake import check_asked, check_links, new_job
 from bot.jobs import Job, Kind
 from bot.modes import in_mode
 
+NOTHING_KEPT: Mapping[tuple[str, str], str] = {}
 BRACES = frozenset("{｛")
 """Where one stands, a prompt may stand for many."""
 
@@ -26,6 +27,8 @@ def draft_of(
     text: str,
     picture: discord.Attachment | None = None,
     control: discord.Attachment | None = None,
+    style: discord.Attachment | None = None,
+    character: discord.Attachment | None = None,
 ) -> Draft:
     """Return what is asked for, as far as it can be kept.
 
@@ -33,10 +36,10 @@ def draft_of(
         UserError: what is attached is no picture, or too large.
 
     """
-    if picture is not None:
-        attachments.check(picture, "picture")
-    if control is not None:
-        attachments.check(control, "control")
+    given = {"picture": picture, "control": control, "sref": style, "cref": character}
+    for option, attached in given.items():
+        if attached is not None:
+            attachments.check(attached, option)
     return Draft(
         user_id=asked.user.id,
         text=text,
@@ -44,6 +47,8 @@ def draft_of(
         picture_size=attachments.shape(picture) if picture else None,
         control=control.url if control else "",
         control_size=attachments.shape(control) if control else None,
+        style=style.url if style else "",
+        character=character.url if character else "",
     )
 
 
@@ -57,8 +62,12 @@ def giving_back(draft: Draft) -> Iterator[None]:
         raise
 
 
-async def jobs_of(asked: Asked, draft: Draft) -> tuple[list[Job], list[str]]:
+async def jobs_of(
+    asked: Asked, draft: Draft, kept: Mapping[tuple[str, str], str] = NOTHING_KEPT
+) -> tuple[list[Job], list[str]]:
     """Return the jobs that a draft stands for here and now, in their modes, and warnings.
+
+    `kept` are files of pictures that need not be fetched, as `Given.kept`.
 
     Raises:
         UserError: one of them cannot be painted, or not here.
@@ -73,8 +82,12 @@ async def jobs_of(asked: Asked, draft: Draft) -> tuple[list[Job], list[str]]:
         rules.limits(),
         flags.Given(
             picture=draft.picture_size or bool(draft.picture),
+            address=draft.picture,
             control=draft.control,
             control_size=draft.control_size,
+            style=draft.style,
+            character=draft.character,
+            kept=kept,
             loras=desk.loras,
             controls=desk.controls,
         ),
@@ -85,16 +98,12 @@ async def jobs_of(asked: Asked, draft: Draft) -> tuple[list[Job], list[str]]:
     warnings: dict[str, None] = {}
     jobs = []
     for number, wish in enumerate(wishes):
-        _check_links(asked, wish.links)
+        check_links(asked, wish)
         warnings.update(dict.fromkeys(await check_words(asked, wish.request.prompt)))
         job = new_job(asked, Kind.IMAGINE, fit(wish.request, rules), wish.shown)
-        source = draft.picture or next(iter(wish.links), None)
+        source = draft.picture or next(iter(wish.links), None) if wish.request.image else None
         job = replace(job, id=asked.id + number, image_url=source, reply_to=None)
+        if source and "://" not in source:  # it was fetched for the job before this one
+            job = replace(job, image_url=None, request=replace(job.request, image=source))
         jobs.append(await in_mode(asked, job, wish.lane, wish.hidden))
     return jobs, list(warnings)
-
-
-def _check_links(asked: Asked, links: Sequence[str]) -> None:
-    settings = asked.client.desk.settings
-    for link in links:
-        attachments.allowed(link, settings.playground, settings.image_hosts)

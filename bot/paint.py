@@ -86,6 +86,8 @@ def _open(text: str, out: Path, settings: Settings) -> tuple[Engine, flags.Wish,
     wish = flags.parse(text, cards)
     if wish.lane is not None or wish.hidden is not None:
         raise UserError("Lanes, `--stealth` and `--public` are for Discord; leave them out here.")
+    if wish.links or wish.request.references:
+        raise UserError("Pictures are for Discord; leave links, `--sref` and `--cref` out here.")
     card = next(card for card in cards if card.name == wish.request.model)
     if card.untrained:
         sys.stderr.write(f"{EXPECT_NOISE}\n")

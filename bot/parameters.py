@@ -123,12 +123,55 @@ PARAMETERS: tuple[Parameter, ...] = (
     Parameter(
         name="iw",
         example="1.5",
-        help=N_("how much the attached picture counts beside the words"),
+        help=N_(
+            "how much the attached pictures count beside the words; where the model has an adapter "
+            "it looks at them, else it starts from one"
+        ),
         default="1",
         allowed=lambda _setting: _number(0, 3),
         read=lambda text, _: readers.between(readers.number(text), 0, 3),
         write=readers.plain,
         needs="image",
+    ),
+    *(
+        Parameter(
+            name=name,
+            example="https://cdn.discordapp.com/a.png",
+            help=words,
+            allowed=lambda _setting: _(
+                "links to pictures with spaces between, each maybe with a weight as in "
+                "`https://…/a.png::2`, or `attached` for the one given as an option"
+            ),
+            read=readers.linked,
+            write=lambda links: " ".join(map(str, links)),
+            words=True,
+            twice="all",
+            needs=needs,
+        )
+        for name, words, needs in (
+            ("sref", N_("pictures whose style is taken, and nothing else of them"), "style"),
+            ("cref", N_("pictures of a person who is to be seen"), "character"),
+        )
+    ),
+    Parameter(
+        name="sw",
+        example="300",
+        help=N_("how much the style of `--sref` counts"),
+        default="100",
+        allowed=lambda _setting: _whole(0, 1000),
+        read=lambda text, _: readers.between(readers.whole(text), 0, 1000),
+        needs="style",
+    ),
+    Parameter(
+        name="cw",
+        example="60",
+        help=N_(
+            "what of the person of `--cref` counts: 0 is the face alone, 100 hair and clothes too"
+        ),
+        default="100",
+        allowed=lambda _setting: _whole(0, 100),
+        read=lambda text, _: readers.between(readers.whole(text), 0, 100),
+        needs="character",
     ),
     Parameter(
         name="quality",

@@ -41,6 +41,7 @@ def _settings(request: Request, card: ModelCard | None) -> list[str]:
         "Strength": "" if request.strength is None else f"{request.strength:g}",
         "LoRAs": ", ".join(f"`{name}` {weight:g}" for name, weight in request.loras),
         "Control": request.control_kind and f"{request.control_kind} {request.control_scale:g}",
+        "Looked at": ", ".join(f"{one.kind} {one.weight:g}" for one in request.references),
         "Seamless": "yes" if request.tile else "",
     }
     return [f"**{name}**: {value}" for name, value in found.items() if value]

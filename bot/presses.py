@@ -52,6 +52,8 @@ from bot.language import N_, _
 from bot.modes import in_mode, is_hidden
 from bot.orders import jobs_of
 from bot.pressed import Face
+from bot.readers import ATTACHED
+from bot.references import kept_of
 from bot.regions import Spot
 from bot.rules import Rules
 
@@ -297,8 +299,16 @@ async def rerun(asked: Asked, pressed: Press, text: str | None = None) -> None:
 
 async def _imagine(asked: Asked, parent: Job, text: str) -> None:
     """Paint another prompt in the place of one that started from no picture."""
-    draft = Draft(user_id=asked.user.id, text=text, control=parent.request.control or "")
-    jobs, warnings = await jobs_of(asked, draft)
+    kept = kept_of(parent)
+    draft = Draft(
+        user_id=asked.user.id,
+        text=text,
+        picture=kept.get(("image", ATTACHED), ""),
+        control=parent.request.control or "",
+        style=kept.get(("style", ATTACHED), ""),
+        character=kept.get(("face", ATTACHED), ""),
+    )
+    jobs, warnings = await jobs_of(asked, draft, kept)
     if len(jobs) > 1:
         raise flags.one_only(len(jobs))
     reply_to = asked.message.id if asked.message else None
@@ -320,7 +330,8 @@ async def _parent(asked: Asked, rules: Rules, pressed: Press) -> Job:
     check_presser(asked, rules, parent)
     rules.check_request(parent.request)
     old = parent.request
-    files = (old.image, old.mask, old.control, *old.images)
+    referred = (one.picture for one in old.references)
+    files = (old.image, old.mask, old.control, *old.images, *referred)
     if any(file and not desk.data.path(file).is_file() for file in files):
         raise UserError(_(messages.LOST_SOURCE))
     return parent

@@ -24,6 +24,19 @@ class Limits:
 
 Size = tuple[int, int]
 READY = "ready"
+ATTACHED = "attached"
+"""What stands in the place of a link where the picture is attached."""
+
+
+class Linked(NamedTuple):
+    """The address of a picture, and how much it counts beside others."""
+
+    address: str
+    weight: float = 1.0
+
+    def __str__(self) -> str:
+        """As a painter may type it."""
+        return self.address if self.weight == 1 else f"{self.address}::{plain(self.weight)}"
 
 
 class Control(NamedTuple):
@@ -117,6 +130,21 @@ def control(text: str, _: Setting) -> Control | None:
     if parts is None or scale is None or not 0 < scale <= MOST_CONTROL:
         return None
     return Control(parts[1], scale, bool(parts[3]))
+
+
+def linked(text: str, _: Setting | None = None) -> tuple[Linked, ...] | None:
+    """Links with spaces between, each maybe with its weight, as in `https://…/a.png::2`."""
+    found = []
+    for word in text.split():
+        parts = re.fullmatch(
+            rf"<?(https?://[^<>]+?|{ATTACHED})>?(?:::([0-9.]+))?,?", word, re.IGNORECASE
+        )
+        weight = number(parts[2] or "1") if parts else None
+        if parts is None or not weight:
+            return None
+        address = parts[1] if "://" in parts[1] else ATTACHED
+        found.append(Linked(address, weight))
+    return tuple(found) or None
 
 
 def sampler(text: str, setting: Setting) -> str | None:

@@ -66,6 +66,12 @@ class Settings(BaseSettings):
         description="The folder of ControlNets, each a folder as diffusers saves it. One with a "
         "name such as canny or scribble gets its control picture drawn from a photograph.",
     )
+    ip_adapters: Path | None = Field(
+        None,
+        description="The folder of IP-Adapters, as .safetensors files in it and below, with the "
+        "folder of their image encoder. With one that fits, a model looks at image prompts, and "
+        "`--sref` works; with a second one for faces, `--cref` too.",
+    )
     image_hosts: Annotated[frozenset[str], NoDecode] = Field(
         frozenset(),
         description="Hosts from which links in prompts may be fetched, with commas between, such "
@@ -185,6 +191,7 @@ def engine_options(settings: Settings) -> EngineOptions:
         exact=settings.exact,
         loras=settings.loras,
         controls=settings.controls,
+        references=settings.ip_adapters,
     )
 
 

@@ -45,6 +45,14 @@ class Sources:
                 for number, one in enumerate(request.images, 1)
             ]
             request = dataclasses.replace(request, images=tuple(files))
+        addresses = dict.fromkeys(one.picture for one in request.references)
+        if any("://" in one for one in addresses):
+            known = {
+                one: await self._fetch(job, one, f"reference{number}") if "://" in one else one
+                for number, one in enumerate(addresses, 1)
+            }
+            referred = [one._replace(picture=known[one.picture]) for one in request.references]
+            request = dataclasses.replace(request, references=tuple(referred))
         if request != job.request:
             await self._store.set_request(job.id, request)
         return dataclasses.replace(
@@ -53,6 +61,10 @@ class Sources:
             control=self._path(request.control),
             mask=self._path(request.mask),
             images=tuple(str(self._data.path(one)) for one in request.images),
+            references=tuple(
+                one._replace(picture=str(self._data.path(one.picture)))
+                for one in request.references
+            ),
         )
 
     def _path(self, file: str | None) -> str | None:

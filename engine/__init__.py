@@ -11,6 +11,7 @@ from engine.explanation import Explanation
 from engine.honours import honoured_by, refusal
 from engine.loras import LoraFolder
 from engine.prompt import parse_prompt, take_loras
+from engine.reference_folder import ReferenceFolder
 from engine.request import (
     MOST_CHAOS,
     MOST_CONTROL,
@@ -52,6 +53,7 @@ __all__ = [
     "Progress",
     "Reading",
     "Reference",
+    "ReferenceFolder",
     "Request",
     "Stats",
     "Weighed",

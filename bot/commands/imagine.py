@@ -24,6 +24,8 @@ LONGEST_OPTION = 6000
     picture="A picture to start from: PNG, JPEG or WEBP",
     strength="How far that picture may be left: above 0, and at most 1 (same as --strength)",
     control="A picture that leads the painting by what --control says, such as its edges",
+    sref="A picture whose style is taken (same as --sref)",
+    cref="A picture of a person who is to be seen (same as --cref)",
     model="Which model paints (same as --model)",
     sampler="How noise becomes a picture (same as --sampler)",
     lora="A LoRA of the operator's folder (same as --lora)",
@@ -36,6 +38,8 @@ async def imagine(
     picture: discord.Attachment | None = None,
     strength: float | None = None,
     control: discord.Attachment | None = None,
+    sref: discord.Attachment | None = None,
+    cref: discord.Attachment | None = None,
     model: str | None = None,
     sampler: str | None = None,
     lora: str | None = None,
@@ -46,7 +50,7 @@ async def imagine(
         "model": model, "sampler": sampler, "lora": lora,
     }  # fmt: skip
     text = flags.compose(prompt, options)
-    await start(interaction, draft_of(interaction, text, picture, control))
+    await start(interaction, draft_of(interaction, text, picture, control, sref, cref))
 
 
 async def start(asked: Asked, draft: Draft) -> None:

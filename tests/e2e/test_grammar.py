@@ -7,6 +7,8 @@ import pytest
 import pytest_asyncio
 from PIL import Image
 
+from bot import memory
+
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
 FEW = {"RUNNING_PER_PAINTER": "2", "WAITING_PER_PAINTER": "4"}
@@ -40,17 +42,29 @@ def save_control(model, folder):
     net.save_pretrained(folder, safe_serialization=True)
 
 
+def save_adapters(model, ip_adapters, folder):
+    """Save two IP-Adapters for the U-Net of a model, one of them for faces."""
+    from diffusers import UNet2DConditionModel
+
+    unet = UNet2DConditionModel.from_pretrained(model / "unet")
+    ip_adapters.save_encoder(folder / "image_encoder")
+    ip_adapters.save_adapter(unet, folder / "plain.safetensors")
+    ip_adapters.save_adapter(unet, folder / "plus-face.safetensors", plus=True)
+
+
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
-async def shared(open_stage, patient_model, tmp_path_factory):
-    """A bot with a ControlNet and a (damaged) LoRA, whose painters may have six jobs."""
+async def shared(open_stage, patient_model, ip_adapters, tmp_path_factory):
+    """A bot with a ControlNet, two IP-Adapters and a damaged LoRA; painters may have six jobs."""
     folder = tmp_path_factory.mktemp("grammar")
     save_control(patient_model, folder / "controls" / "tiny-canny")
     (folder / "loras").mkdir()
+    save_adapters(patient_model, ip_adapters, folder / "adapters")
     (folder / "loras" / "ink.safetensors").write_bytes(b"damaged")
     environment = {
         **FEW,
         "LORAS": str(folder / "loras"),
         "CONTROLS": str(folder / "controls"),
+        "IP_ADAPTERS": str(folder / "adapters"),
         "IMAGE_HOSTS": "pictures.example",
     }
     async with open_stage(
@@ -229,6 +243,71 @@ async def test_a_lora_is_looked_for_before_anything_is_queued(painter):
     ):
         await painter.slash("imagine", prompt=prompt)
         assert named in (await painter.messages())[-1]["content"]
+
+
+# -- pictures that are looked at -------------------------------------------------------------------
+
+
+def request_of(message):
+    """What the grid's own memory says of its request."""
+    return memory.read(message).easel["request"]
+
+
+async def test_image_prompts_styles_and_people_are_looked_at(shared, painter):
+    """Attached and linked pictures reach the painting, whose own memory names them."""
+    first = await painter.paint("a seen fox --steps 2")
+    address = first["attachments"][0]["url"]
+    await painter.slash(
+        "imagine",
+        prompt=f"{address} a looked fox --iw 2 --sw 300 --steps 2",
+        picture=png("green"),
+        sref=png("blue"),
+        cref=png("red"),
+    )
+    grid = await painter.wait_for(grid_of("a looked fox"))
+    assert "--sref attached --cref attached" in grid["content"]
+    request = request_of(await painter.download(grid["attachments"][0]))
+    kinds = [(kind, round(weight, 2)) for _, kind, weight in request["references"]]
+    assert kinds == [
+        ("image", 0.5), ("image", 0.5), ("style", 1.39), ("face", 0.7), ("figure", 0.7)
+    ]  # fmt: skip
+    assert request["image"] is None
+
+
+async def test_what_comes_of_a_grid_looks_at_the_same_pictures(shared, painter):
+    """🔄, V and another prompt for the same refer to the files that were fetched for the grid."""
+    grid = await painter.paint("a kept fox --steps 2", sref=png("blue"), picture=png("green"))
+    wanted = request_of(await painter.download(grid["attachments"][0]))["references"]
+    assert [kind for _, kind, _ in wanted] == ["image", "style"]
+
+    async def references_of(words, ending):
+        made = await painter.wait_for(
+            lambda m: (
+                words in m["content"]
+                and m["content"].endswith(ending)
+                and m["components"]
+                and m["id"] != grid["id"]
+            ),
+            60,
+        )
+        return request_of(await painter.download(made["attachments"][0]))["references"]
+
+    await painter.click(grid, "V1")
+    assert await references_of("a kept fox", f"by <@{painter.id}>") == wanted
+    await painter.click(grid, "🔄")
+    assert await references_of("a kept fox", f"- <@{painter.id}>") == wanted
+    await painter.slash("prefer remix")
+    opened = await painter.click(grid, "🔄")
+    (row,) = opened["modal"]["components"]
+    text = row["component"]["value"]
+    assert text == "a kept fox --steps 2 --sref attached"
+    await painter.submit(opened, prompt=text.replace("fox", "bear"))
+    assert await references_of("a kept bear", f"- <@{painter.id}>") == wanted
+    opened = await painter.click(grid, "V2")
+    text = opened["modal"]["components"][0]["component"]["value"]
+    await painter.submit(opened, prompt=text.replace("fox", "owl"))
+    assert await references_of("a kept owl", f"by <@{painter.id}>") == wanted
+    await painter.slash("prefer remix")
 
 
 # -- what there is --------------------------------------------------------------------------------
