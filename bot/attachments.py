@@ -15,6 +15,7 @@ import yarl
 from aiohttp.abc import AbstractResolver, ResolveResult
 
 from bot.errors import UserError
+from bot.language import N_, _
 
 CDN_HOSTS = frozenset({"cdn.discordapp.com", "media.discordapp.net"})
 INTERNET = ipaddress.IPv6Network("2000::/3")
@@ -23,14 +24,14 @@ LARGEST_BYTES = 10 * 1024 * 1024
 TIMEOUT_S = 30.0
 CHUNK_BYTES = 64 * 1024
 
-NO_PICTURE = "`{option}` must be a PNG, JPEG or WEBP file; {name} is {kind}."
-TOO_LARGE = "`{option}` may be 10 MiB at most; {name} has {size:.1f} MiB."
-ELSEWHERE = (
+NO_PICTURE = N_("`{option}` must be a PNG, JPEG or WEBP file; {name} is {kind}.")
+TOO_LARGE = N_("`{option}` may be 10 MiB at most; {name} has {size:.1f} MiB.")
+ELSEWHERE = N_(
     "Pictures are fetched from {hosts} only: this one must be attached here, as `picture` or "
     "`control`."
 )
-NOT_THERE = "The picture could not be fetched from {host}. Please attach it here, as `picture`."
-LINK = "Invalid link"
+NOT_THERE = N_("The picture could not be fetched from {host}. Please attach it here, as `picture`.")
+LINK = N_("Invalid link")
 
 
 def check(attachment: discord.Attachment, option: str = "picture") -> None:
@@ -44,11 +45,11 @@ def check(attachment: discord.Attachment, option: str = "picture") -> None:
     kind = (attachment.content_type or "").partition(";")[0].strip().lower()
     if kind not in TYPES:
         raise UserError(
-            NO_PICTURE.format(option=option, name=name, kind=kind[:40] or "of no known kind")
+            _(NO_PICTURE).format(option=option, name=name, kind=kind[:40] or _("of no known kind"))
         )
     if attachment.size > LARGEST_BYTES:
         size = attachment.size / 2**20
-        raise UserError(TOO_LARGE.format(option=option, name=name, size=size))
+        raise UserError(_(TOO_LARGE).format(option=option, name=name, size=size))
 
 
 def shape(attachment: discord.Attachment) -> tuple[int, int] | None:
@@ -71,8 +72,10 @@ def allowed(address: str, playground: str | None = None, hosts: Collection[str] 
             return url
     except ValueError:
         pass
-    names = ", ".join(sorted(hosts)) + " and Discord's files" if hosts else "Discord's own files"
-    raise UserError(ELSEWHERE.format(hosts=names), title=LINK)
+    names = _("Discord's own files")
+    if hosts:
+        names = _("{hosts} and Discord's files").format(hosts=", ".join(sorted(hosts)))
+    raise UserError(_(ELSEWHERE).format(hosts=names), title=_(LINK))
 
 
 def _leads_home(url: yarl.URL, playground: str | None, hosts: Collection[str]) -> bool:
@@ -137,7 +140,7 @@ async def fetch(address: str, playground: str | None = None, hosts: Collection[s
 
     """
     url = allowed(address, playground, hosts)
-    lost = UserError(NOT_THERE.format(host=url.host), title=LINK)
+    lost = UserError(_(NOT_THERE).format(host=url.host), title=_(LINK))
     try:
         connector = aiohttp.TCPConnector(resolver=PublicResolver())
         async with (
@@ -153,7 +156,9 @@ async def fetch(address: str, playground: str | None = None, hosts: Collection[s
                 content += chunk
                 if len(content) > LARGEST_BYTES:
                     raise UserError(
-                        TOO_LARGE.format(option="picture", name="it", size=len(content) / 2**20)
+                        _(TOO_LARGE).format(
+                            option="picture", name=_("it"), size=len(content) / 2**20
+                        )
                     )
     except (aiohttp.ClientError, TimeoutError, OSError, ValueError) as error:
         raise lost from error

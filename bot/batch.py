@@ -22,6 +22,7 @@ from bot.drafts import Draft
 from bot.errors import UserError
 from bot.intake import greeting, keep
 from bot.jobs import Job, State
+from bot.language import N_, _
 from bot.orders import giving_back, jobs_of
 
 log = logging.getLogger(__name__)
@@ -33,13 +34,13 @@ FIELD = "template"
 MOST_FOLLOWING = 5
 """How many messages Discord takes after an answer where the bot is no member."""
 BUTTONS = (
-    ("yes", "Yes", discord.ButtonStyle.success),
-    ("no", "No", discord.ButtonStyle.danger),
-    ("edit", "Edit prompt template", discord.ButtonStyle.secondary),
-    ("show", "Show prompts", discord.ButtonStyle.secondary),
+    ("yes", N_("Yes"), discord.ButtonStyle.success),
+    ("no", N_("No"), discord.ButtonStyle.danger),
+    ("edit", N_("Edit prompt template"), discord.ButtonStyle.secondary),
+    ("show", N_("Show prompts"), discord.ButtonStyle.secondary),
 )
-GONE = "Easel no longer knows this question: it was answered, or a day has passed. Ask again."
-NOT_YOURS = "This question is for whoever asked for these pictures."
+GONE = N_("Easel no longer knows this question: it was answered, or a day has passed. Ask again.")
+NOT_YOURS = N_("This question is for whoever asked for these pictures.")
 
 
 async def ask(asked: Asked, draft: Draft, jobs: Sequence[Job]) -> None:
@@ -65,8 +66,8 @@ async def press(asked: Asked, pressed: re.Match[str]) -> None:
         await asyncio.to_thread(asked.client.desk.drafts.take, draft_id)
         await asked.response.edit_message(content=messages.none_of(draft.text), view=None)
     elif op == "edit":
-        field = modals.Field(name=FIELD, label="Prompt template", text=draft.text)
-        await modals.ask(asked, f"batch:sent:{draft_id}", "Edit prompt template", field)
+        field = modals.Field(name=FIELD, label=_("Prompt template"), text=draft.text)
+        await modals.ask(asked, f"batch:sent:{draft_id}", _("Edit prompt template"), field)
     else:
         await _show(asked, draft)
 
@@ -81,7 +82,7 @@ async def edit(asked: Asked, sent: re.Match[str]) -> None:
     draft_id = int(sent[1])
     draft = replace(await _own(asked, draft_id), text=modals.read(asked).texts.get(FIELD, ""))
     with giving_back(draft):
-        jobs, _ = await jobs_of(asked, draft)
+        jobs, _warnings = await jobs_of(asked, draft)
         _check_room(jobs)
     await to_disk(asked.client.desk.drafts.keep, draft_id, draft)
     text = messages.really(draft.text, len(jobs))
@@ -91,16 +92,16 @@ async def edit(asked: Asked, sent: re.Match[str]) -> None:
 async def _own(asked: Asked, draft_id: int) -> Draft:
     draft = await asyncio.to_thread(asked.client.desk.drafts.find, draft_id)
     if draft is None:
-        raise UserError(GONE)
+        raise UserError(_(GONE))
     if draft.user_id != asked.user.id:
-        raise UserError(NOT_YOURS)
+        raise UserError(_(NOT_YOURS))
     return draft
 
 
 def _view(draft_id: int) -> discord.ui.View:
     return panels.of(
         *(
-            discord.ui.Button(label=label, style=style, custom_id=f"batch:{op}:{draft_id}")
+            discord.ui.Button(label=_(label), style=style, custom_id=f"batch:{op}:{draft_id}")
             for op, label, style in BUTTONS
         )
     )
@@ -110,16 +111,18 @@ def _check_room(jobs: Sequence[Job]) -> None:
     """Refuse more than Discord lets the bot say where it is no member."""
     if not jobs[0].member and len(jobs) > MOST_FOLLOWING:
         raise UserError(
-            f"That makes {len(jobs)} jobs; {MOST_FOLLOWING} at once are the most where Easel is no "
-            "member of the place.",
-            title="Job action restricted",
+            _(
+                "That makes {number} jobs; {most} at once are the most where Easel is no member "
+                "of the place."
+            ).format(number=len(jobs), most=MOST_FOLLOWING),
+            title=_("Job action restricted"),
         )
 
 
 async def _show(asked: Asked, draft: Draft) -> None:
     """List the prompts, as a file where they are too long for a message."""
     with giving_back(draft):
-        jobs, _ = await jobs_of(asked, draft)
+        jobs, _warnings = await jobs_of(asked, draft)
     text = messages.prompts([job.shown for job in jobs])
     if messages.length(text) <= messages.LONGEST:
         await asked.response.send_message(text, ephemeral=True)
@@ -137,7 +140,7 @@ async def _go(asked: Asked, draft_id: int) -> None:
     desk = asked.client.desk
     draft = await asyncio.to_thread(desk.drafts.take, draft_id)  # for one press only
     if draft is None:
-        raise UserError(GONE)
+        raise UserError(_(GONE))
     try:
         with giving_back(draft):
             jobs, warnings = await jobs_of(asked, draft)

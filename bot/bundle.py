@@ -8,15 +8,19 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from bot.language import N_, _
+
 SPARE_BYTES = 64 * 1024
 """Kept free for the archive's own table and for what travels around the file."""
-README = """This is what Easel keeps of you.
+README = N_(
+    """This is what Easel keeps of you.
 
 data.json has your preferences, your jobs with their prompts and times (Unix time), your
 favourites, the messages that were posted for you, and what was noted about you.
 The folder pictures has your pictures as they were painted: the number of the job, then that of
 the picture; attached has the pictures that you attached to prompts.
 """
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,7 +37,7 @@ def pack(data: dict[str, Any], pictures: Iterable[tuple[str, Path]], limit_bytes
     packed = left_out = 0
     with io.BytesIO() as file:
         with zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED) as archive:
-            archive.writestr("README.txt", README)
+            archive.writestr("README.txt", _(README))
             archive.writestr("data.json", json.dumps(data, ensure_ascii=False, indent=1))
             for name, path in pictures:
                 try:

@@ -16,7 +16,7 @@ import discord
 from bot.answers import answering
 from bot.desk import Asked, DeskClient
 from bot.jobs import UPSCALES, Job, Picture
-from bot.language import in_its_language
+from bot.language import N_, _, in_its_language
 from bot.pressed import Face
 from engine import ModelCard
 
@@ -26,16 +26,16 @@ FACES = {
     "u": Face("U"),
     "v": Face("V"),
     "r": Face(emoji="🔄"),
-    "a": Face("Paint it again", "🔄"),
-    "upsubtle": Face("Upscale (Subtle)"),
-    "upcreative": Face("Upscale (Creative)"),
-    "subtle": Face("Vary (Subtle)", "🪄"),
-    "strong": Face("Vary (Strong)", "🪄"),
-    "region": Face("Vary (Region)", "🖌️"),
-    "zoomtwice": Face("Zoom Out 2x", "🔍"),
-    "zoomhalf": Face("Zoom Out 1.5x", "🔍"),
-    "zoom": Face("Custom Zoom", "🔍"),
-    "square": Face("Make Square", "↔️"),
+    "a": Face(N_("Paint it again"), "🔄"),
+    "upsubtle": Face(N_("Upscale (Subtle)")),
+    "upcreative": Face(N_("Upscale (Creative)")),
+    "subtle": Face(N_("Vary (Subtle)"), "🪄"),
+    "strong": Face(N_("Vary (Strong)"), "🪄"),
+    "region": Face(N_("Vary (Region)"), "🖌️"),
+    "zoomtwice": Face(N_("Zoom Out 2x"), "🔍"),
+    "zoomhalf": Face(N_("Zoom Out 1.5x"), "🔍"),
+    "zoom": Face(N_("Custom Zoom"), "🔍"),
+    "square": Face(N_("Make Square"), "↔️"),
     "left": Face(emoji="⬅️"),
     "right": Face(emoji="➡️"),
     "up": Face(emoji="⬆️"),
@@ -102,7 +102,9 @@ class JobButton(
 def face_of(op: str, index: int) -> Face:
     """Return what a button looks like before it is pressed."""
     face = FACES[op]
-    return replace(face, label=f"{face.label}{index + 1}") if op in NUMBERED else face
+    if op in NUMBERED:
+        return replace(face, label=f"{face.label}{index + 1}")
+    return replace(face, label=_(face.label)) if face.label else face
 
 
 @in_its_language
@@ -138,7 +140,7 @@ def picture_view(
     if job.kind in UPSCALES:
         view.add_item(JobButton("r", job.id, 0, ROW_OF["keep"]))
     if parent is not None:
-        view.add_item(discord.ui.Button(label="Parent", url=parent, row=ROW_OF["keep"]))
+        view.add_item(discord.ui.Button(label=_("Parent"), url=parent, row=ROW_OF["keep"]))
     return view
 
 
@@ -153,6 +155,8 @@ def recoloured(message: discord.Message, faces: Mapping[str, Face]) -> discord.u
             if found:
                 emoji = str(part.emoji) if part.emoji else None
                 face = faces.get(found[0], Face(part.label, emoji, part.style))
+                if found["op"] != "keep":  # whoever presses, it stays in the message's language
+                    face = replace(face, label=part.label)
                 item = JobButton(found["op"], int(found["job"]), int(found["index"]), number, face)
                 view.add_item(item)
             elif part.url:

@@ -11,6 +11,7 @@ from bot.errors import UserError
 from bot.flags import Wish, reroll
 from bot.grammar import without_links
 from bot.jobs import UPSCALES, Job, Kind, Picture
+from bot.language import N_, _
 from bot.readers import Size
 from bot.rules import Rules
 from engine import ModelCard, Request, refusal
@@ -32,7 +33,7 @@ LEAST_NEW = 0.1
 """A wider view shows at least this share of itself anew."""
 ZOOMS = (1.0, 2.0)
 GRID = 4
-NO_HD = "`--hd` does not go with a part of a picture: leave it out, and upscale what you like."
+NO_HD = N_("`--hd` does not go with a part of a picture: leave it out, and upscale what you like.")
 
 _SEED = re.compile(r"\s*--seed\s+\S+", re.IGNORECASE)
 _STRENGTH = re.compile(r"\s*--(?:strength|iw)\s+\S+", re.IGNORECASE)
@@ -102,11 +103,11 @@ class Start:
         if changes.get("margins") or size != (old.width, old.height):
             fields |= {"control": None, "control_kind": "", "tile": False}
         if fields["hd"] and (changes.get("mask") or changes.get("margins")):
-            raise UserError(NO_HD)
+            raise UserError(_(NO_HD))
         try:
             request = replace(old, **(fields | changes))  # type: ignore[arg-type]
         except ValueError as error:
-            raise UserError(f"This cannot be painted: {error}.") from error
+            raise UserError(_("This cannot be painted: {error}.").format(error=error)) from error
         if sentence := refusal(self.card, request):
             raise UserError(sentence)
         return request
@@ -128,8 +129,12 @@ def upscale(start: Start, kind: Kind) -> Wish:
     factor = min(2.0, start.longest / max(width, height))
     if factor < LEAST_LARGER:
         raise UserError(
-            f"Upscaled, this picture would be {2 * width}×{2 * height} pixels; "
-            f"`{start.card.name}` paints {start.longest} a side at most here."
+            _(
+                "Upscaled, this picture would be {width}×{height} pixels; `{model}` paints "
+                "{longest} a side at most here."
+            ).format(
+                width=2 * width, height=2 * height, model=start.card.name, longest=start.longest
+            )
         )
     unit = start.card.size_multiple
     larger = round(width * factor / unit) * unit, round(height * factor / unit) * unit
@@ -186,9 +191,11 @@ def _widen(start: Start, size: Size, factor: float, anchor: tuple[float, float])
     margins = (left, top, new[0] - left, new[1] - top)
     if max(new[0] / width, new[1] / height) < LEAST_NEW:
         raise UserError(
-            "Hardly anything would be added to the picture that way. A shape can only be so long "
-            f"(`{start.card.name}` paints {start.longest} pixels a side at most), and Custom Zoom "
-            "needs a `--zoom` above 1 or another `--ar`."
+            _(
+                "Hardly anything would be added to the picture that way. A shape can only be "
+                "so long (`{model}` paints {longest} pixels a side at most), and Custom Zoom "
+                "needs a `--zoom` above 1 or another `--ar`."
+            ).format(model=start.card.name, longest=start.longest)
         )
     strength = AROUND.get(start.card.family, MOST_AROUND)
     return replace(start.wish, request=start.request(strength, size, margins=margins))
@@ -211,7 +218,9 @@ def take_zoom(text: str) -> tuple[str, float]:
     if not ZOOMS[0] <= factor <= ZOOMS[1]:
         value = found[1].replace("`", "'")[:20]
         raise UserError(
-            f"`--zoom` must be a number from 1 to 2, as in `--zoom 1.5`; found `{value}`."
+            _("`--zoom` must be a number from 1 to 2, as in `--zoom 1.5`; found `{value}`.").format(
+                value=value
+            )
         )
     return _ZOOM.sub("", text), factor
 
@@ -263,7 +272,7 @@ class Operation:
     make: Callable[[Start], Wish]
     remix: Kind | None = None
     asks: bool = True
-    title: str = "Remix Prompt"
+    title: str = N_("Remix Prompt")
 
 
 def _vary(kind: Kind, remix: Kind, strength: float) -> Operation:
@@ -280,8 +289,7 @@ def _zoom(factor: float, *, square: bool = False) -> Operation:
     )
 
 
-def _pan(kind: Kind, side: Side) -> Operation:
-    title = f"Pan {side.capitalize()}"
+def _pan(kind: Kind, side: Side, title: str) -> Operation:
     return Operation(kind=kind, make=lambda start: pan(start, side), title=title)
 
 
@@ -293,9 +301,9 @@ OPERATIONS: dict[str, Operation] = {
     "zoomtwice": _zoom(2.0),
     "zoomhalf": _zoom(1.5),
     "square": _zoom(1.0, square=True),
-    "left": _pan(Kind.PAN_LEFT, "left"),
-    "right": _pan(Kind.PAN_RIGHT, "right"),
-    "up": _pan(Kind.PAN_UP, "up"),
-    "down": _pan(Kind.PAN_DOWN, "down"),
+    "left": _pan(Kind.PAN_LEFT, "left", N_("Pan Left")),
+    "right": _pan(Kind.PAN_RIGHT, "right", N_("Pan Right")),
+    "up": _pan(Kind.PAN_UP, "up", N_("Pan Up")),
+    "down": _pan(Kind.PAN_DOWN, "down", N_("Pan Down")),
 }
 """By the word that stands in the button; Custom Zoom and Vary (Region) ask for more first."""

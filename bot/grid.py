@@ -10,6 +10,7 @@ from PIL import Image, ImageOps
 
 import engine
 from bot.errors import UserError
+from bot.language import _
 
 UPLOAD_BYTES = 10 * 1024 * 1024
 UPLOAD_PIXELS = 16_000_000
@@ -78,8 +79,9 @@ def decode(upload: bytes, read: Callable[[Image.Image], Image.Image]) -> bytes:
     """
     if len(upload) > UPLOAD_BYTES:
         raise UserError(
-            f"The picture is {len(upload) / 2**20:.1f} MiB large; "
-            f"{UPLOAD_BYTES // 2**20} MiB is the most."
+            _("The picture is {size:.1f} MiB large; {most} MiB is the most.").format(
+                size=len(upload) / 2**20, most=UPLOAD_BYTES // 2**20
+            )
         )
     try:
         with Image.open(io.BytesIO(upload), formats=FORMATS) as picture:
@@ -88,23 +90,26 @@ def decode(upload: bytes, read: Callable[[Image.Image], Image.Image]) -> bytes:
     except UserError:
         raise
     except Image.DecompressionBombError as error:
-        raise UserError(_too_large("The picture")) from error
+        raise UserError(_too_large(_("The picture"))) from error
     except Exception as error:  # why: decoders fed with broken files raise nearly anything
         raise UserError(
-            "The attached file cannot be read as a picture; PNG, JPEG and WEBP can be used."
+            _("The attached file cannot be read as a picture; PNG, JPEG and WEBP can be used.")
         ) from error
 
 
 def _check_size(width: int, height: int) -> None:
     if width * height > UPLOAD_PIXELS or max(width, height) > UPLOAD_SIDE:
-        raise UserError(_too_large(f"The picture of {width}×{height} pixels"))
+        raise UserError(
+            _too_large(
+                _("The picture of {width}×{height} pixels").format(width=width, height=height)
+            )
+        )
 
 
 def _too_large(what: str) -> str:
-    return (
-        f"{what} is too large; {UPLOAD_PIXELS // 1_000_000} megapixels and {UPLOAD_SIDE} pixels "
-        "a side are the most."
-    )
+    return _(
+        "{what} is too large; {megapixels} megapixels and {side} pixels a side are the most."
+    ).format(what=what, megapixels=UPLOAD_PIXELS // 1_000_000, side=UPLOAD_SIDE)
 
 
 def _flatten(picture: Image.Image) -> Image.Image:

@@ -65,7 +65,7 @@ async def explain(asked: Asked, request: Request, shown: str) -> None:
         found = ending.explanation
         await desk.guard.judge(new_job(asked, Kind.IMAGINE, request, shown), [found.picture])
         picture = await asyncio.to_thread(strip.draw, found)
-        text = await asyncio.to_thread(lesson.tell, found, str(asked.locale))
+        text = await asyncio.to_thread(lesson.tell, found)
         file = discord.File(
             io.BytesIO(picture), filename="how.png", description=messages.describe(shown)
         )

@@ -27,16 +27,7 @@ def load_catalogues():
 
 catalogues = load_catalogues()
 TO_DO = [
-    "bot/attachments.py",
-    "bot/batch.py",
-    "bot/bundle.py",
-    "bot/buttons.py",
     "bot/delivery.py",
-    "bot/derived.py",
-    "bot/finish.py",
-    "bot/gallery.py",
-    "bot/grid.py",
-    "bot/lesson.py",
     "bot/masks.py",
     "bot/modals.py",
     "bot/modes.py",
@@ -60,7 +51,7 @@ QUIET = re.compile(
     r"(log\.\w+|_say|re\.\w+|OperatorError|ValueError|TypeError|KeyError|WrongStateError"
     r"|NotImplementedError|RuntimeError|(asyncio\.)?create_task"
     r"|.*\.(command|context_menu|describe|choices|Group|Range)"
-    r"|ContextMenu|named|Deed|_note|change)$"
+    r"|ContextMenu|named|OSError|PicturesLostError|Deed|_note|change)$"
 )
 """Calls whose texts no person reads on Discord, or which the tree of commands gives us; what is
 noted in the audit log stays as it was noted."""

@@ -6,6 +6,7 @@ import pytest
 from PIL import Image
 
 from bot import lesson, messages, strip
+from bot.language import speaking
 from engine import Explanation
 
 
@@ -32,10 +33,13 @@ def explanation(tokens=("a", "fox"), words=("fox",)) -> Explanation:
     )
 
 
-@pytest.mark.parametrize(("locale", "asks"), [("en-GB", "Why is"), ("zh-TW", "为什么")])
+@pytest.mark.parametrize(
+    ("locale", "asks"), [("en-GB", "Why is"), ("zh-CN", "为什么"), ("zh-TW", "為什麼")]
+)
 def test_the_captions_tell_of_this_picture(locale, asks):
     """Seed, steps, guidance and sizes stand in the captions, in the language of who asks."""
-    text = lesson.tell(explanation(), locale)
+    with speaking(locale):
+        text = lesson.tell(explanation())
     assert asks in text
     for number in ("7", "4.5", "8×4×4", "64×32×3"):
         assert number in text
