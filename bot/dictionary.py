@@ -25,11 +25,13 @@ def read(path: Path) -> list[Entry]:
         entry, name = Entry(), ""
         for line in filter(None, block.splitlines()):
             found = FIELD.fullmatch(line)
+            if line.startswith("#") and not line.startswith("#,"):
+                continue
             if found is None or not (found[1] or name):
-                if line.startswith("#") and not line.startswith("#,"):
-                    continue
                 raise ValueError(f"{path} has the line {line!r}.")
             name = f"{found[1]}{found[2] or ''}" if found[1] else name
+            if found[1] and name in entry:
+                raise ValueError(f"{path} lacks an empty line before {line!r}.")
             entry[name] = entry.get(name, "") + ast.literal_eval(found[3])
         if entry:
             entries.append(entry)

@@ -203,6 +203,9 @@ def test_a_catalogue_that_cannot_be_read_says_where(tmp_path):
     broken.write_text('msgid ""\nmsgstr ""\n\nmsgid unquoted\n')
     with pytest.raises(ValueError, match="unquoted"):
         dictionary.read(broken)
+    broken.write_text('msgid "one"\nmsgstr "1"\nmsgid "two"\nmsgstr "2"\n')
+    with pytest.raises(ValueError, match="lacks an empty line"):
+        dictionary.read(broken)
 
 
 def test_a_catalogue_has_plurals(tmp_path):
