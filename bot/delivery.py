@@ -21,7 +21,7 @@ from bot.desk import DeskClient
 from bot.errors import DiskError, UserError
 from bot.finish import LARGEST_BYTES, Finisher, PicturesLostError
 from bot.jobs import Job, Posted, State, WrongStateError, story
-from bot.language import speaking
+from bot.language import N_, _, speak, speaking
 from bot.places import Places, Way, posted
 from bot.progress import ProgressBoard
 from bot.rules import Rules
@@ -35,10 +35,8 @@ ANSWER_S = 3.0
 """How long a command has to be answered; only then may more be said."""
 OFFERED = 3
 """How many undelivered grids come with one command."""
-LOST = "The pictures are no longer on Easel's disk. Please paint it again."
-FOR_GOOD = frozenset({LOST, BLOCKED})
-"""With these sentences the pictures are gone, not kept for the next occasion."""
-NOWHERE = (
+LOST = N_("The pictures are no longer on Easel's disk. Please paint it again.")
+NOWHERE = N_(
     "There was no place left to post it. It is kept, `/info` shows it, and it comes with your "
     "next command."
 )
@@ -85,6 +83,7 @@ class Delivery:
         """Post a painted job's grid, once, and take its progress away."""
         await self._board.close(job.id)
         job = await self._store.get(job.id) or job
+        speak(job.language)
         again = job.state is State.DELIVERING
         if not again:
             job = await self._store.to_delivering(job.id)
@@ -92,13 +91,13 @@ class Delivery:
             found = await self._places.find(job) if again or job.doubtful else None
             place = found or await self._post(job, self._places.ways(job))
         except PicturesLostError:
-            await self._give_up(job, LOST)
+            await self._give_up(job, _(LOST))
             return
         except UserError as error:
             await self._give_up(job, str(error))
             return
         if place is None:
-            await self._give_up(job, NOWHERE)
+            await self._give_up(job, _(NOWHERE))
             return
         await self._finish(job, place)
 
@@ -165,7 +164,8 @@ class Delivery:
         self._owed.discard(user_id)  # until this is done: two commands are not answered twice
         for job in (await self._store.undelivered(user_id))[:OFFERED]:
             async with _unless_away(job, "could not be delivered yet"):
-                await self._offer_one(asked, job)
+                with speaking(job.language):
+                    await self._offer_one(asked, job)
         if await self._store.undelivered(user_id):
             self._owed.add(user_id)
 
@@ -184,16 +184,16 @@ class Delivery:
         try:
             place = await self._post(job, ways)
         except PicturesLostError:
-            await self._keep(job, LOST)
+            await self._keep(job, _(LOST))
             return
         except UserError as error:
             await self._keep(job, str(error))
             return
         except (discord.HTTPException, aiohttp.ClientError, OSError):
-            await self._store.to_undeliverable(job.id, NOWHERE)
+            await self._store.to_undeliverable(job.id, _(NOWHERE))
             raise
         if place is None:
-            await self._store.to_undeliverable(job.id, NOWHERE)
+            await self._store.to_undeliverable(job.id, _(NOWHERE))
         else:
             await self._finish(job, place)
 
@@ -248,7 +248,7 @@ class Delivery:
     async def _keep(self, job: Job, sentence: str) -> Job:
         """Note why the grid found no place; its pictures stay, unless nothing can show them."""
         kept = await self._store.to_undeliverable(job.id, sentence)
-        if sentence in FOR_GOOD:
+        if sentence in {_(LOST), _(BLOCKED)}:
             await self._store.forget_pictures(job.id)
         return kept
 

@@ -5,16 +5,19 @@
 - `OperatorError`: logged, and at start the last line before the process exits with `code`.
 """
 
+from bot.language import told
+
 
 class UserError(Exception):
     """What a person asked for cannot be had; the text is shown to them as it stands.
 
+    What the engine says is said in the language spoken when the error is made.
     `title` names the kind of mistake, as Midjourney does; `asked` is what they had typed, which is
     given back to them so that nothing has to be typed again.
     """
 
     def __init__(self, sentence: str, *, title: str = "", asked: str = "") -> None:
-        super().__init__(sentence)
+        super().__init__(told(sentence))
         self.title, self.asked = title, asked
 
 

@@ -27,7 +27,7 @@ from bot.grammar import (
 )
 from bot.habits import added, naming_the_suffix, write_out
 from bot.jobs import Lane
-from bot.language import N_, _
+from bot.language import N_, _, told
 from bot.parameters import BY_NAME, PARAMETERS, Parameter
 from bot.preferences import NOTHING_CHOSEN, Preferences
 from bot.readers import ATTACHED, Control, Limits, Setting, plain, whole
@@ -320,7 +320,7 @@ def _complete(
     try:
         return _request(prompt, effort.settle({}, values, setting), setting, given, **more)
     except (ValueError, PaintError) as error:
-        raise UserError(sentence(str(error)), title=_("Invalid prompt")) from error
+        raise UserError(sentence(told(str(error))), title=_("Invalid prompt")) from error
 
 
 def _request(

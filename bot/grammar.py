@@ -175,7 +175,8 @@ def written(values: dict[str, Any]) -> str:
 
 def sentence(text: str) -> str:
     """The same with a capital at its start and a full stop at its end."""
-    return text[:1].upper() + text[1:] + ("" if text.endswith(".") else ".")
+    text = text[:1].upper() + text[1:]
+    return text if text.endswith((".", "。")) else _("{text}.").format(text=text)
 
 
 def short(text: str) -> str:

@@ -25,7 +25,7 @@ from bot.errors import DiskError, UserError
 from bot.flags import Wish
 from bot.grammar import without_links
 from bot.jobs import Job, Kind, Picture, State
-from bot.language import _, speaking
+from bot.language import _, speaking, told
 from bot.modes import in_mode, not_in_lane
 from bot.pace import Outlook
 from bot.permissions import check_bot
@@ -288,7 +288,8 @@ async def _accept(asked: Asked, jobs: Sequence[Job]) -> bool:
 async def greeting(asked: Asked, job: Job, outlook: Outlook | None) -> str:
     """Return what is said when a job is taken in: what it waits for, and for how long."""
     with speaking(job.language):
-        because = asked.client.desk.engine.stats().loading or messages.outlook(outlook)
+        loading = asked.client.desk.engine.stats().loading
+        because = told(loading) if loading else messages.outlook(outlook)
         return messages.waiting(job, because=because, notes=await _notes(asked, job))
 
 

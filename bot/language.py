@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Concatenate, ParamSpec, Protocol, TypeVar
 
 from bot.dictionary import open_catalogue
+from engine import Sentence
 
 LOCALE = Path(__file__).with_name("locale")
 ENGLISH = "en"
@@ -91,6 +92,15 @@ def in_its_language(
 def _(sentence: str) -> str:
     """Return a sentence in the language spoken now."""
     return _catalogue(spoken()).gettext(sentence) if sentence else ""
+
+
+def told(sentence: str) -> str:
+    """Return one of the engine's sentences in the language spoken now; any other as it is."""
+    if not isinstance(sentence, Sentence):
+        return sentence
+    filled = sentence.values.items()
+    values = {name: told(value) if isinstance(value, str) else value for name, value in filled}
+    return _(sentence.pattern).format(**values)
 
 
 def ngettext(one: str, many: str, number: int, **values: object) -> str:

@@ -13,6 +13,7 @@ from PIL import Image, ImageDraw, ImageFont
 
 from bot import grid
 from bot.errors import UserError
+from bot.language import N_, _
 
 MOST_SQUARES = 25
 """What a select menu of Discord's can offer."""
@@ -20,7 +21,7 @@ SHOWN_SIDE = 768
 """The board is shown this large, so that its letters can be read."""
 CHOSEN = (88, 101, 242, 150)
 LINE, LETTER, SHADE = (255, 255, 255, 210), (255, 255, 255, 255), (0, 0, 0, 130)
-BLACK = "The mask is black everywhere: make white, or erase, what should be painted anew."
+BLACK = N_("The mask is black everywhere: make white, or erase, what should be painted anew.")
 WHITE = 128
 """From this brightness on a mask is white."""
 
@@ -103,7 +104,7 @@ def _whiten(picture: Image.Image) -> Image.Image:
             return erased
     mask = picture.convert("RGB").convert("L").point(lambda value: 255 if value >= WHITE else 0)
     if not mask.getbbox():
-        raise UserError(BLACK)
+        raise UserError(_(BLACK))
     return mask
 
 

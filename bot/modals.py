@@ -12,12 +12,15 @@ from typing import Any
 import discord
 
 from bot.errors import UserError
+from bot.language import N_, _
 
 LONGEST = 4000
 """Characters in a text field."""
 LONGEST_TITLE = 45
 LONGEST_LABEL = 45
-TOO_LONG = "This prompt is longer than the {most:,} characters that a window of Discord's holds."
+TOO_LONG = N_(
+    "This prompt is longer than the {most:,} characters that a window of Discord's holds."
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -65,7 +68,7 @@ async def ask(asked: discord.Interaction[Any], key: str, title: str, *fields: Fi
 
     """
     if any(len(field.text or "") > LONGEST for field in fields):
-        raise UserError(TOO_LONG.format(most=LONGEST))
+        raise UserError(_(TOO_LONG).format(most=LONGEST))
     modal = discord.ui.Modal(title=title[:LONGEST_TITLE], custom_id=f"{key}:{asked.id}")
     for field in fields:
         modal.add_item(field.component())

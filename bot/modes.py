@@ -6,22 +6,28 @@ from bot.admission import rules_of
 from bot.desk import Asked
 from bot.errors import UserError
 from bot.jobs import Job, Lane
-from bot.language import nearest
+from bot.language import N_, _, nearest
 from bot.preferences import Preferences
 from bot.rules import Rules
 
 DONE = {
-    Lane.TURBO: "Done! Your jobs now go before everybody else's, wherever a server's admins allow "
-    "it. You can always switch back with /fast",
-    Lane.FAST: "Done! Your jobs now run as usual. You can always let others go first with /relax",
-    Lane.RELAX: "Done! Your jobs now let others go first, and might take a little longer. You can "
-    "always switch back with /fast",
+    Lane.TURBO: N_(
+        "Done! Your jobs now go before everybody else's, wherever a server's admins allow "
+        "it. You can always switch back with /fast"
+    ),
+    Lane.FAST: N_(
+        "Done! Your jobs now run as usual. You can always let others go first with /relax"
+    ),
+    Lane.RELAX: N_(
+        "Done! Your jobs now let others go first, and might take a little longer. You can "
+        "always switch back with /fast"
+    ),
 }
-STEALTH = (
+STEALTH = N_(
     "Done! What you paint is now shown to you alone: its progress where you ask, the pictures by "
     "direct message. You can always switch back with /public"
 )
-PUBLIC = (
+PUBLIC = N_(
     "Done! What you paint is now posted where you ask for it, for everybody there to see. You can "
     "always switch back with /stealth"
 )
@@ -75,7 +81,8 @@ async def not_in_lane(asked: Asked, job: Job) -> str | None:
     wanted = (await asked.client.desk.preferences(asked.user.id)).lane
     if wanted is None or wanted is job.lane or wanted in (await rules_of(asked)).lanes:
         return None
-    return f"-# {wanted.capitalize()} mode is not allowed here, so this job is in {job.lane} mode."
+    said = _("-# {wanted} mode is not allowed here, so this job is in {lane} mode.")
+    return said.format(wanted=wanted.capitalize(), lane=job.lane)
 
 
 async def switch_lane(asked: Asked, lane: Lane) -> str:
@@ -87,22 +94,23 @@ async def switch_lane(asked: Asked, lane: Lane) -> str:
     """
     _check_lane(asked, await rules_of(asked), lane)
     await asked.client.desk.belongings.prefer(asked.user.id, lane=lane)
-    return DONE[lane]
+    return _(DONE[lane])
 
 
 def _check_lane(asked: Asked, rules: Rules, lane: Lane) -> None:
     if lane in rules.lanes:
         return
-    others = " or ".join(f"/{other}" for other in Lane if other in rules.lanes)
+    others = _(" or ").join(f"/{other}" for other in Lane if other in rules.lanes)
     why = (
-        "On a server its admins may allow it."
+        _("On a server its admins may allow it.")
         if asked.guild_id is None
-        else "An admin may allow it with `/easel config set lanes:`."
+        else _("An admin may allow it with `/easel config set lanes:`.")
     )
-    raise UserError(f"The lane `{lane}` is not allowed here; there is {others}. {why}")
+    said = _("The lane `{lane}` is not allowed here; there is {others}. {why}")
+    raise UserError(said.format(lane=lane, others=others, why=why))
 
 
 async def switch_stealth(asked: Asked, *, on: bool) -> str:
     """Hide what a painter paints from now on, or show it; return what to say."""
     await asked.client.desk.belongings.prefer(asked.user.id, stealth=on)
-    return STEALTH if on else PUBLIC
+    return _(STEALTH if on else PUBLIC)

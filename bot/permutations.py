@@ -8,9 +8,15 @@ import re
 from collections.abc import Iterator
 
 from bot.errors import UserError
+from bot.language import N_, _
 
-INVALID = "Invalid prompt"
-RIGHT = "choices are written `{red, green}`, and the sign itself"
+INVALID = N_("Invalid prompt")
+NOT_OPEN = N_(
+    "A `}` closes nothing: choices are written `{red, green}`, and the sign itself `\\}`."
+)
+NOT_CLOSED = N_(
+    "A `{` is not closed: choices are written `{red, green}`, and the sign itself `\\{`."
+)
 DEEPEST = 20
 _COMMAS = ",，、"
 """Between choices, what a Chinese keyboard writes for a comma is one too."""
@@ -38,11 +44,13 @@ def expand(text: str, most: int) -> tuple[str, ...]:
 
 def too_many(number: int, most: int) -> UserError:
     """Say that a prompt asks for more jobs than one may have at once."""
-    found = f"{number:,}" if number < 10**6 else "more than a million"
+    found = f"{number:,}" if number < 10**6 else _("more than a million")
     return UserError(
-        f"That makes {found} jobs; {most} at once are the most here. "
-        "Write fewer choices in braces, or a smaller `--repeat`.",
-        title="Job action restricted",
+        _(
+            "That makes {found} jobs; {most} at once are the most here. "
+            "Write fewer choices in braces, or a smaller `--repeat`."
+        ).format(found=found, most=most),
+        title=_("Job action restricted"),
     )
 
 
@@ -58,11 +66,12 @@ def _read(text: str) -> Sequence:
         choices = frames[-1]
         if sign == "{":
             if len(frames) > DEEPEST:
-                raise UserError(f"Braces may stand {DEEPEST} deep at most.", title=INVALID)
+                deep = _("Braces may stand {most} deep at most.").format(most=DEEPEST)
+                raise UserError(deep, title=_(INVALID))
             frames.append([[]])
         elif sign == "}":
             if len(frames) == 1:
-                raise UserError(f"A `}}` closes nothing: {RIGHT} `\\}}`.", title=INVALID)
+                raise UserError(_(NOT_OPEN), title=_(INVALID))
             frames.pop()
             frames[-1][-1].append(tuple(map(tuple, choices)))
         elif sign in _COMMAS and len(frames) > 1:
@@ -70,7 +79,7 @@ def _read(text: str) -> Sequence:
         else:
             choices[-1].append(_ESCAPED.get(sign, sign))
     if len(frames) > 1:
-        raise UserError(f"A `{{` is not closed: {RIGHT} `\\{{`.", title=INVALID)
+        raise UserError(_(NOT_CLOSED), title=_(INVALID))
     return tuple(frames[0][0])
 
 

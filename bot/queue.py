@@ -12,8 +12,9 @@ from dataclasses import dataclass
 
 from bot.errors import UserError
 from bot.jobs import Entry, Lane
+from bot.language import N_, _
 
-FULL = "Queue full"
+FULL = N_("Queue full")
 HALF_LIFE_S = 600.0
 """After so long, what a painter was given counts half."""
 SHARE = {Lane.FAST: 0.25, Lane.RELAX: 0.1}
@@ -203,27 +204,23 @@ def admit(load: Load, limits: QueueLimits, many: int = 1) -> None:
     """
     most = limits.running_per_painter + limits.waiting_per_painter
     if load.of_painter + many > most:
-        raise UserError(
-            _full("Your job queue is", most - load.of_painter, many)
-            + f" (You have {load.of_painter} jobs running and waiting; {most} is the most.)",
-            title=FULL,
-        )
-    for whose, waiting, most in (
-        ("The queue of this server is", load.of_server, limits.waiting_per_server),
-        ("The queue is", load.waiting, limits.waiting_in_all),
-    ):
-        if waiting + many > most:
-            raise UserError(
-                _full(whose, most - waiting, many)
-                + f" ({waiting} jobs are waiting; {most} is the most.)",
-                title=FULL,
-            )
+        held = _("(You have {held} jobs running and waiting; {most} is the most.)")
+        raise _full(_("Your job queue"), held, load.of_painter, most, many)
+    held = _("({held} jobs are waiting; {most} is the most.)")
+    if load.of_server + many > limits.waiting_per_server:
+        whose = _("The queue of this server")
+        raise _full(whose, held, load.of_server, limits.waiting_per_server, many)
+    if load.waiting + many > limits.waiting_in_all:
+        raise _full(_("The queue"), held, load.waiting, limits.waiting_in_all, many)
 
 
-def _full(whose: str, room: int, many: int) -> str:
+def _full(whose: str, there: str, held: int, most: int, many: int) -> UserError:
     if many == 1:
-        return f"{whose} full. Please wait for a job to finish first, then resubmit this one."
-    return (
-        f"{whose} too full for {many} jobs: it has room for {max(room, 0)}, and none was taken in. "
-        "Please wait for some to finish, or ask for fewer."
-    )
+        said = _("{whose} is full. Please wait for a job to finish first, then resubmit this one.")
+    else:
+        said = _(
+            "{whose} is too full for {many} jobs: it has room for {room}, and none was taken in. "
+            "Please wait for some to finish, or ask for fewer."
+        )
+    said = said.format(whose=whose, many=many, room=max(most - held, 0))
+    return UserError(f"{said} {there.format(held=held, most=most)}", title=_(FULL))

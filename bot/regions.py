@@ -20,14 +20,15 @@ from bot.errors import UserError
 from bot.flags import ATTACHMENT
 from bot.intake import derive, start_from
 from bot.jobs import Kind
+from bot.language import N_, _
 from bot.masks import Board
 
-CHOOSE = (
+CHOOSE = N_(
     "Choose the squares to paint anew, then press **Paint**; 20 to 50 % of the picture works best. "
     "Or upload a mask of your own."
 )
-NOTHING_CHOSEN = "Choose at least one square of the picture first, or upload a mask."
-ABOUT_MASK = "White where to paint anew, black elsewhere; or the picture with that part erased"
+NOTHING_CHOSEN = N_("Choose at least one square of the picture first, or upload a mask.")
+ABOUT_MASK = N_("White where to paint anew, black elsewhere; or the picture with that part erased")
 UPLOADED = 0
 """Stands for the chosen squares where there will be a mask instead."""
 
@@ -74,7 +75,7 @@ async def press(asked: Asked, pressed: re.Match[str]) -> None:
     if pressed["op"] == "mask":
         await _ask(asked, spot, UPLOADED, remix=preferences.remix, upload=True)
     elif not bits:
-        raise UserError(NOTHING_CHOSEN)
+        raise UserError(_(NOTHING_CHOSEN))
     elif preferences.remix:
         await _ask(asked, spot, bits, remix=True)
     else:
@@ -92,7 +93,7 @@ async def open_panel(asked: Asked, job_id: int, index: int) -> None:
     region(start, ATTACHMENT)  # its refusal is better heard now than after the choosing
     spot = Spot(job_id, index, asked.message.id if asked.message else 0)
     file, view = await _panel(asked, start, spot, ())
-    await asked.response.send_message(CHOOSE, file=file, view=view, ephemeral=True)
+    await asked.response.send_message(_(CHOOSE), file=file, view=view, ephemeral=True)
 
 
 async def _panel(
@@ -110,8 +111,8 @@ async def _panel(
     blue, grey = discord.ButtonStyle.primary, discord.ButtonStyle.secondary
     view = panels.of(
         _squares(spot, board, chosen),
-        _button("Paint", "🖌️", f"paint:{spot}:{bits:x}", blue if bits else grey),
-        _button("Upload a mask", "🖼️", f"mask:{spot}:{bits:x}", grey),
+        _button(_("Paint"), "🖌️", f"paint:{spot}:{bits:x}", blue if bits else grey),
+        _button(_("Upload a mask"), "🖼️", f"mask:{spot}:{bits:x}", grey),
     )
     return file, view
 
@@ -124,7 +125,7 @@ def _squares(spot: Spot, board: Board, chosen: Collection[int]) -> discord.ui.Se
     ]
     return discord.ui.Select(
         custom_id=f"squares:{spot}",
-        placeholder="Squares to paint anew",
+        placeholder=_("Squares to paint anew"),
         min_values=0,
         max_values=len(options),
         options=options,
@@ -143,11 +144,12 @@ async def _ask(asked: Asked, spot: Spot, bits: int, *, remix: bool, upload: bool
     start = await start_from(asked, spot.job_id, spot.index)
     fields = []
     if upload:
-        fields.append(modals.Field(name="mask", label="Mask", about=ABOUT_MASK, upload=True))
+        about = _(ABOUT_MASK)
+        fields.append(modals.Field(name="mask", label=_("Mask"), about=about, upload=True))
     if remix:
-        text = start.wish.shown
-        fields.append(modals.Field(name="prompt", label="New Prompt for the region", text=text))
-    await modals.ask(asked, f"w:region:{spot}:{bits:x}", "Vary Region", *fields)
+        label, text = _("New Prompt for the region"), start.wish.shown
+        fields.append(modals.Field(name="prompt", label=label, text=text))
+    await modals.ask(asked, f"w:region:{spot}:{bits:x}", _("Vary Region"), *fields)
 
 
 async def paint(
@@ -180,6 +182,6 @@ async def _mask(asked: Asked, start: Start, bits: int) -> str:
     board, data = Board.over(*start.shape), asked.client.desk.data
     chosen = [field for field in range(len(board.names)) if bits >> field & 1]
     if not chosen:
-        raise UserError(NOTHING_CHOSEN)
+        raise UserError(_(NOTHING_CHOSEN))
     mask = await asyncio.to_thread(board.mask, chosen)
     return data.relative(await to_disk(data.write_input, asked.id, mask, "mask"))

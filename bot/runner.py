@@ -16,7 +16,7 @@ from bot.data import DataFolder
 from bot.disk import Disk, to_disk
 from bot.errors import DiskError, UserError
 from bot.jobs import FINAL, Job, Picture, State, WrongStateError, story
-from bot.language import _
+from bot.language import N_, _, speak, speaking, told
 from bot.partners import Inspector, Outbox, Painter
 from bot.sources import Sources
 from bot.store import Store
@@ -36,11 +36,13 @@ CRASHES = 3
 STORE_PAUSE_S = 5.0
 """When even a failure cannot be written down (the disk is full), nothing is gained by haste."""
 
-POISON = (
-    f"Easel stopped {CRASHES} times while it painted this, the last time with nothing else beside "
+POISON = N_(
+    "Easel stopped {times} times while it painted this, the last time with nothing else beside "
     "it, so the job was given up; please try again with a smaller size or fewer steps."
 )
-BROKEN = "Something went wrong while painting; whoever runs this bot finds the reason in the log."
+BROKEN = N_(
+    "Something went wrong while painting; whoever runs this bot finds the reason in the log."
+)
 
 
 class Runner:
@@ -154,7 +156,9 @@ class Runner:
     async def _take_up(self, job: Job) -> None:
         match job.state:
             case State.RUNNING if job.crashes + 1 >= CRASHES:
-                await self._end(await self._store.to_failed(job.id, POISON))
+                with speaking(job.language):
+                    why = _(POISON).format(times=CRASHES)
+                await self._end(await self._store.to_failed(job.id, why))
             case State.RUNNING:
                 await self._store.back_to_accepted(job.id, crashed=True)
             case State.PAINTED | State.DELIVERING:
@@ -208,7 +212,7 @@ class Runner:
         """One job, from the queue to its pictures on disk or to a sentence."""
         try:
             if not await _survive(self._paint_or_refuse(job_id), job_id, "broke while painting"):
-                await self._fail(job_id, BROKEN)
+                await self._fail(job_id, _(BROKEN))
         finally:
             self.room.leave(job_id)
             self._cancelled.discard(job_id)
@@ -228,6 +232,7 @@ class Runner:
 
     async def _paint_once(self, job_id: int) -> None:
         job = await self._store.to_running(job_id)
+        speak(job.language)
         log.debug("job=%d enters the engine, attempt %d", job_id, job.attempts)
         request = await self._sources.complete(job)
         ending = await self._follow(job, request)
@@ -241,7 +246,7 @@ class Runner:
             log.warning("job=%d goes back to the queue: %s", job_id, ending.sentence)
             await self._store.back_to_accepted(job_id)
         else:
-            await self._end(await self._store.to_failed(job_id, ending.sentence))
+            await self._end(await self._store.to_failed(job_id, told(ending.sentence)))
 
     def _let_go(self, job_id: int) -> bool:
         """From here on the store says whether the job can be cancelled; True: it was before."""
@@ -266,7 +271,7 @@ class Runner:
                     self._outbox.progress(job, percent, event.image)
                 if isinstance(event, Painted | Failed | Cancelled):
                     return event
-        return Failed("The engine stopped in the middle of this job.", retry=True)
+        return Failed(_("The engine stopped in the middle of this job."), retry=True)
 
     async def _keep(self, job: Job, painted: Painted) -> None:
         """The verdict, then files, then the row, then delivery."""

@@ -16,6 +16,7 @@ from PIL import Image
 from bot.data import DataFolder
 from bot.errors import UserError
 from bot.jobs import Job, Picture
+from bot.language import N_, _
 from bot.ledger import Ledger
 from bot.rules import Operator, Rules
 from bot.store import Store
@@ -27,12 +28,14 @@ UNCHECKED, SAFE, UNSAFE = "unchecked", "safe", "unsafe"
 OFF, SPOILER, BLOCK = NSFW
 BLOCKS = 12
 """A coarse preview shows so many blocks along its longer side."""
-NO_CHECK = (
+NO_CHECK = N_(
     "Pictures are checked before they are shown here, and the check does not work at the moment, "
     "so nothing is painted. Whoever runs this bot can install it with `pip install easel[safety]`."
 )
-BLOCKED = "Request cancelled due to image filters: what was painted may not be shown here."
-INPUT_BLOCKED = "Request cancelled due to image filters: this picture may not be painted from here."
+BLOCKED = N_("Request cancelled due to image filters: what was painted may not be shown here.")
+INPUT_BLOCKED = N_(
+    "Request cancelled due to image filters: this picture may not be painted from here."
+)
 
 Place = tuple[frozenset[int], bool]
 """A channel and, of a thread, its parent; and whether it is age-restricted."""
@@ -127,7 +130,7 @@ class Guard:
 
         """
         if self.classifier is None and policy == BLOCK:
-            raise UserError(NO_CHECK)
+            raise UserError(_(NO_CHECK))
 
     # -- the runner's calls ---------------------------------------------------------------------
 
@@ -135,7 +138,7 @@ class Guard:
         """Look at an attached picture; UserError if it may not be painted from."""
         policy = await self.policy(job.guild_id, job.channel_id)
         if policy == BLOCK and await self._verdict(png) != SAFE:
-            raise UserError(INPUT_BLOCKED if self.classifier else NO_CHECK)
+            raise UserError(_(INPUT_BLOCKED if self.classifier else NO_CHECK))
 
     async def judge(self, job: Job, pictures: Sequence[bytes]) -> tuple[str, ...]:
         """Return a verdict for each picture; UserError if they may not be shown."""
@@ -145,7 +148,7 @@ class Guard:
         verdicts = tuple([await self._verdict(picture) for picture in pictures])
         if policy == BLOCK and set(verdicts) != {SAFE}:
             log.info("job=%d is blocked: %s", job.id, " ".join(verdicts))
-            raise UserError(BLOCKED if self.classifier else NO_CHECK)
+            raise UserError(_(BLOCKED if self.classifier else NO_CHECK))
         return verdicts
 
     async def _verdict(self, picture: bytes) -> str:
@@ -175,7 +178,7 @@ class Guard:
             return False
         verdicts = {await self._known(picture) for picture in pictures}
         if policy == BLOCK and verdicts != {SAFE}:
-            raise UserError(BLOCKED if self.classifier else NO_CHECK)
+            raise UserError(_(BLOCKED if self.classifier else NO_CHECK))
         return verdicts != {SAFE}
 
     async def _known(self, picture: Picture) -> str:

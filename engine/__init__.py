@@ -5,7 +5,7 @@ from engine.control_folder import ControlFolder
 from engine.device import Device, inspect_device
 from engine.engine import Engine, EngineOptions, Stats
 from engine.enlarge import enlarge
-from engine.errors import ModelError, PaintError
+from engine.errors import ModelError, PaintError, Sentence
 from engine.events import Cancelled, Event, Explained, Failed, Painted, Preview, Progress, Weighed
 from engine.explanation import Explanation
 from engine.honours import honoured_by, refusal
@@ -55,6 +55,7 @@ __all__ = [
     "Reference",
     "ReferenceFolder",
     "Request",
+    "Sentence",
     "Stats",
     "Weighed",
     "cost",

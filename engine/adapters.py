@@ -21,7 +21,7 @@ from diffusers.utils.peft_utils import (
 )
 from peft.tuners.tuners_utils import BaseTunerLayer
 
-from engine.errors import PaintError
+from engine.errors import PaintError, Sentence
 from engine.loras import LoraFolder
 from engine.request import Request
 from engine.twins import TILE_UNET, Twins
@@ -194,7 +194,10 @@ class Adapters:
     def _misfit(self, name: str) -> PaintError:
         self._remove(name)
         return PaintError(
-            f"The LoRA {self._files[name].stem} does not fit this model: it is made for another."
+            Sentence(
+                "The LoRA {name} does not fit this model: it is made for another.",
+                name=self._files[name].stem,
+            )
         )
 
     def _is_anywhere(self, name: str, parts: tuple[str, ...]) -> bool:

@@ -3,7 +3,7 @@
 import difflib
 from pathlib import Path
 
-from engine.errors import ModelError, PaintError
+from engine.errors import NO_OTHER, ModelError, PaintError, Sentence
 from engine.files import check_weights, read_json
 
 
@@ -37,11 +37,15 @@ class ControlFolder:
         if self._folder is None or name.lower() not in names:
             near = difflib.get_close_matches(name.lower(), names, 3, 0.5) or list(names)[:3]
             there = ", ".join(names[key] for key in near)
-            tail = f"; there is {there}" if there else ", and no other either"
-            raise PaintError(f"There is no ControlNet {name} here{tail}.")
+            tail = Sentence("; there is {names}", names=there) if there else Sentence(NO_OTHER)
+            raise PaintError(
+                Sentence("There is no ControlNet {name} here{tail}.", name=name, tail=tail)
+            )
         path = self._folder / names[name.lower()]
         try:
             check_weights(path)
         except ModelError as error:
-            raise PaintError(f"The files of the ControlNet {path.name} are damaged.") from error
+            raise PaintError(
+                Sentence("The files of the ControlNet {name} are damaged.", name=path.name)
+            ) from error
         return path

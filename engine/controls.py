@@ -13,7 +13,7 @@ from diffusers import ControlNetModel
 from torch import nn
 
 from engine.control_folder import ControlFolder
-from engine.errors import PaintError
+from engine.errors import PaintError, Sentence
 from engine.offload import share_device
 
 log = logging.getLogger(__name__)
@@ -66,10 +66,15 @@ class Controls:
                 )
         except (OSError, RuntimeError, ValueError, TypeError, KeyError) as error:
             log.warning("the ControlNet %s cannot be opened: %s", path, error)
-            raise PaintError(f"The files of the ControlNet {path.name} are damaged.") from error
+            raise PaintError(
+                Sentence("The files of the ControlNet {name} are damaged.", name=path.name)
+            ) from error
         if _about(net) != _about(unet):
             raise PaintError(
-                f"The ControlNet {path.name} does not fit this model: it is made for another."
+                Sentence(
+                    "The ControlNet {name} does not fit this model: it is made for another.",
+                    name=path.name,
+                )
             )
         net.to(unet.device).eval().requires_grad_(requires_grad=False)
         share_device(unet, net)

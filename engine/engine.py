@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 from engine.card import ModelCard
 from engine.cards import read_card
-from engine.errors import ModelError
+from engine.errors import FETCHING, LOADING, ModelError, Sentence
 from engine.events import Cancelled, Event, Failed
 from engine.policy import Lane
 from engine.quiet import hush
@@ -93,8 +93,8 @@ class Engine:
             for name, source in self._sources.items()
         }
         self._default = next(iter(self._sources))
-        doing = "fetching" if self._default in self.absent else "loading"
-        self._loading: str | None = f"{doing} {self._default}"
+        doing = FETCHING if self._default in self.absent else LOADING
+        self._loading: str | None = Sentence(doing, model=self._default)
         self._failed: str | None = None
         self._worker: Worker | None = None
         self._inbox: queue.SimpleQueue[Ticket | None] = queue.SimpleQueue()
@@ -143,7 +143,11 @@ class Engine:
         self._inside[ticket] = events
         self._idle.clear()
         if self._is_draining:
-            ticket.end(Failed("The bot is stopping; this is painted after it starts again.", True))
+            ticket.end(
+                Failed(
+                    Sentence("The bot is stopping; this is painted after it starts again."), True
+                )
+            )
         else:
             self._inbox.put(ticket)
         return self._follow(ticket, events)
@@ -230,7 +234,7 @@ class Engine:
         if self._worker is not None:
             library = self._worker.library
             library.fetch(self._default, self._say)
-            self._say(f"loading {self._default}")
+            self._say(Sentence(LOADING, model=self._default))
             with contextlib.suppress(ModelError):
                 library.take(self._default)
             self._failed = library.failed.get(self._default)
@@ -271,4 +275,4 @@ class Engine:
             self._worker.serve(self._inbox)
             return
         while (ticket := self._inbox.get()) is not None:
-            ticket.end(Failed(self._failed or "There is no model to paint with."))
+            ticket.end(Failed(self._failed or Sentence("There is no model to paint with.")))

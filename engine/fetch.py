@@ -5,13 +5,14 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from engine.errors import ModelError
+from engine.errors import N_, ModelError, Sentence
 from engine.files import choose_files, read_json
 from engine.source import Source, look_in_cache
 
 Tell = Callable[[str], None]
 """Hears a sentence now and then."""
 
+FETCHED = N_("fetching {model}: {part:.0%} of {size}")
 BYTES = "huggingface_hub.snapshot_download"
 """The name of the hub's own bar that counts what is on the disk."""
 
@@ -70,7 +71,7 @@ def _bar(name: str, total: int, tell: Tell) -> type[Any]:
 def describe(name: str, done: float, total: float) -> str:
     """Say how far a download is."""
     part = min(done / total, 1.0)
-    return f"fetching {name}: {part:.0%} of {_size(total)}"
+    return Sentence(FETCHED, model=name, part=part, size=_size(total))
 
 
 def _size(size_bytes: float) -> str:

@@ -1,6 +1,7 @@
 """What a request asks of a model beyond painting a prompt, and whether the model can; no torch."""
 
 from engine.card import ModelCard
+from engine.errors import N_, Sentence
 from engine.request import Request
 
 UNET_FAMILIES = frozenset({"embedded", "sd1", "sd2", "sdxl"})
@@ -28,22 +29,30 @@ BY_REFERENCES = frozenset({"reference", "style", "character"})
 AT_LEAST = frozenset({"image", "negative_prompt"})
 """What is believed of a model of another family until it is open."""
 WORDS = {
-    "image": "start from a picture",
-    "inpaint": "paint anew a part of a picture",
-    "outpaint": "paint around a picture",
-    "tile": "paint seamless tiles",
-    "stop": "stop early",
-    "lora": "take LoRAs",
-    "control": "be led by a control picture",
-    "chaos": "spread its pictures by chaos",
-    "stylize": "take a house style",
-    "weird": "paint weird pictures",
-    "hd": "paint a picture again at twice its size",
-    "blend": "blend pictures",
-    "reference": "look at pictures beside the prompt: there is no IP-Adapter for it here",
-    "style": "take the style of a picture: there is no IP-Adapter for it here",
-    "character": "take a person from a picture: that needs an IP-Adapter for it, and one for faces",
-    "sampler": "paint by another sampler than its own",
+    "image": N_("The model {model} cannot start from a picture."),
+    "inpaint": N_("The model {model} cannot paint anew a part of a picture."),
+    "outpaint": N_("The model {model} cannot paint around a picture."),
+    "tile": N_("The model {model} cannot paint seamless tiles."),
+    "stop": N_("The model {model} cannot stop early."),
+    "lora": N_("The model {model} cannot take LoRAs."),
+    "control": N_("The model {model} cannot be led by a control picture."),
+    "chaos": N_("The model {model} cannot spread its pictures by chaos."),
+    "stylize": N_("The model {model} cannot take a house style."),
+    "weird": N_("The model {model} cannot paint weird pictures."),
+    "hd": N_("The model {model} cannot paint a picture again at twice its size."),
+    "blend": N_("The model {model} cannot blend pictures."),
+    "reference": N_(
+        "The model {model} cannot look at pictures beside the prompt: there is no "
+        "IP-Adapter for it here."
+    ),
+    "style": N_(
+        "The model {model} cannot take the style of a picture: there is no IP-Adapter for it here."
+    ),
+    "character": N_(
+        "The model {model} cannot take a person from a picture: that needs an "
+        "IP-Adapter for it, and one for faces."
+    ),
+    "sampler": N_("The model {model} cannot paint by another sampler than its own."),
 }
 """How to say that it cannot; what is not here (weights of words) is left out without a word."""
 
@@ -79,12 +88,17 @@ def wanted(request: Request) -> frozenset[str]:
     return frozenset(name for name, is_needed in needs.items() if is_needed)
 
 
-def refusal(card: ModelCard, request: Request) -> str | None:
+def refusal(card: ModelCard, request: Request) -> Sentence | None:
     """Say in a sentence what the model cannot do of a request, or None if it can do all."""
     missing = sorted(wanted(request) - card.honours)
     if missing:
-        return f"The model {card.name} cannot {WORDS[missing[0]]}."
+        return Sentence(WORDS[missing[0]], model=card.name)
     if request.sampler and request.sampler not in card.samplers:
         offered = ", ".join(card.samplers)
-        return f"The model {card.name} cannot paint by {request.sampler}; it can by {offered}."
+        return Sentence(
+            "The model {model} cannot paint by {sampler}; it can by {offered}.",
+            model=card.name,
+            sampler=request.sampler,
+            offered=offered,
+        )
     return None

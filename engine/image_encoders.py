@@ -12,7 +12,7 @@ from torch import Tensor, nn
 from transformers import CLIPImageProcessorPil, CLIPVisionModelWithProjection
 
 from engine.embeddings import Embedding, PromptCache
-from engine.errors import PaintError
+from engine.errors import PaintError, Sentence
 from engine.offload import share_device
 
 REMEMBERED = 64 * 257
@@ -88,4 +88,6 @@ def _read(picture: bytes) -> Image.Image:
         with Image.open(io.BytesIO(picture)) as opened:
             return opened.convert("RGB")
     except (OSError, ValueError, Image.DecompressionBombError) as error:
-        raise PaintError("A picture that this refers to cannot be read any more.") from error
+        raise PaintError(
+            Sentence("A picture that this refers to cannot be read any more.")
+        ) from error

@@ -12,7 +12,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from engine.errors import PaintError
+from engine.errors import N_, PaintError, Sentence
 from engine.models import Model
 from engine.request import Request
 from engine.spelling import Span, plain_text, token_spans, word_spans
@@ -21,8 +21,8 @@ from engine.vocabulary import read_request
 AT_ONCE = 16
 """Texts encoded together."""
 MOST_WORDS = 200
-UNREADABLE = "Prompts for `{model}` cannot be analysed: how it reads them is not known here."
-TOO_MANY = "A prompt of more than {most} words is too long to be analysed."
+UNREADABLE = N_("Prompts for `{model}` cannot be analysed: how it reads them is not known here.")
+TOO_MANY = N_("A prompt of more than {most} words is too long to be analysed.")
 
 Pieces = tuple[tuple[str, float | None], ...]
 
@@ -36,11 +36,11 @@ def weigh(model: Model, request: Request) -> Pieces:
 
     """
     if "prompt_weights" not in model.card.honours:
-        raise PaintError(UNREADABLE.format(model=model.card.name))
+        raise PaintError(Sentence(UNREADABLE, model=model.card.name))
     pipeline, text = model.text_to_image, plain_text(request.prompt)
     spans = word_spans(text, token_spans(pipeline.tokenizer, text))
     if len(spans) > MOST_WORDS:
-        raise PaintError(TOO_MANY.format(most=MOST_WORDS))
+        raise PaintError(Sentence(TOO_MANY, most=MOST_WORDS))
     texts = [text, *(text[:start] + text[end:] for start, end in spans)]
     meanings = _encode(pipeline, [_read(request, one) for one in texts])
     away = 1 - functional.cosine_similarity(meanings[:1], meanings[1:])

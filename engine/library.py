@@ -16,7 +16,7 @@ import torch
 
 from engine.card import ModelCard
 from engine.device import choose_dtype
-from engine.errors import ModelError
+from engine.errors import FETCHING, ModelError, Sentence
 from engine.fetch import Tell, fetch_model
 from engine.memory import free_cache, total_bytes
 from engine.models import Model, explain, open_model
@@ -100,7 +100,7 @@ class Library:
 
         def fetch_all() -> None:
             for name in sorted(self._absent, key=self.names.index):
-                tell(f"fetching {name}")
+                tell(Sentence(FETCHING, model=name))
                 self.fetch(name, tell)
             self.fetching = None
 

@@ -3,7 +3,7 @@
 import difflib
 from pathlib import Path
 
-from engine.errors import ModelError, PaintError
+from engine.errors import NO_OTHER, ModelError, PaintError, Sentence
 from engine.files import read_header
 
 
@@ -30,11 +30,15 @@ class LoraFolder:
         files = self._files()
         path = files.get(name.lower())
         if path is None:
-            raise PaintError(f"There is no LoRA {name} here{_near(name, files)}.")
+            raise PaintError(
+                Sentence("There is no LoRA {name} here{tail}.", name=name, tail=_near(name, files))
+            )
         try:
             read_header(path)
         except (ModelError, OSError) as error:
-            raise PaintError(f"The file of the LoRA {path.stem} is damaged.") from error
+            raise PaintError(
+                Sentence("The file of the LoRA {name} is damaged.", name=path.stem)
+            ) from error
         return path
 
     def _files(self) -> dict[str, Path]:
@@ -44,9 +48,11 @@ class LoraFolder:
         return dict(sorted((path.stem.lower(), path) for path in found))
 
 
-def _near(name: str, files: dict[str, Path]) -> str:
+def _near(name: str, files: dict[str, Path]) -> Sentence:
     if not files:
-        return ", and no other either"
+        return Sentence(NO_OTHER)
     near = difflib.get_close_matches(name.lower(), files, 3, 0.5) or list(files)[:3]
     named = ", ".join(files[key].stem for key in near)
-    return f"; there {'is' if len(near) == 1 else 'are'} {named}"
+    if len(near) == 1:
+        return Sentence("; there is {names}", names=named)
+    return Sentence("; there are {names}", names=named)

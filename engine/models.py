@@ -28,7 +28,7 @@ from engine.control_folder import ControlFolder
 from engine.controls import Controls
 from engine.device import choose_device, choose_dtype
 from engine.embeddings import PromptCache
-from engine.errors import ModelError, PaintError
+from engine.errors import ModelError, PaintError, Sentence
 from engine.facade import Denoiser, JobVae
 from engine.files import check_folder, read_header, read_json
 from engine.honours import EVERYTHING, UNET_FAMILIES
@@ -112,7 +112,9 @@ class Model:
             is_whole = request.mask is None and request.margins is None
             base = self.image_to_image if is_whole else self.inpainting
         if base is None:
-            raise PaintError(f"The model {self.card.name} cannot start from a picture.")
+            raise PaintError(
+                Sentence("The model {model} cannot start from a picture.", model=self.card.name)
+            )
         is_masked = base is self.inpainting
         if request.control is not None:
             base = self.controls.join(base, request.control_kind)
@@ -124,8 +126,11 @@ class Model:
         view.scheduler = fit_steps(scheduler, request.num_inference_steps)
         if not is_masked and wants_mask(view):
             raise PaintError(
-                f"The model {self.card.name} only paints anew what a mask or margins leave free: "
-                "it needs a picture with one of them."
+                Sentence(
+                    "The model {model} only paints anew what a mask or margins leave free: it "
+                    "needs a picture with one of them.",
+                    model=self.card.name,
+                )
             )
         # why vars: a pipeline writes down the class of each part that is set, and these have none
         parts = vars(view)

@@ -12,7 +12,7 @@ from torch.nn.functional import avg_pool2d, max_pool2d
 
 from engine.edges import DRAWERS
 from engine.enlarge import enlarged
-from engine.errors import PaintError
+from engine.errors import PaintError, Sentence
 from engine.request import Request
 
 LEAST_OVERLAP, LARGEST_OVERLAP = 8, 32
@@ -48,7 +48,7 @@ class Scene:
 def open_scene(request: Request) -> Scene:
     """Open the picture of a request that has a mask or margins."""
     if request.image is None:
-        raise PaintError("There is no picture to paint in.")
+        raise PaintError(Sentence("There is no picture to paint in."))
     return _open_masked(request) if request.mask else _open_widened(request)
 
 
@@ -88,7 +88,9 @@ def _open_masked(request: Request) -> Scene:
     picture = ImageOps.fit(picture, size, Image.Resampling.LANCZOS)
     white = np.array(ImageOps.fit(mask, size, Image.Resampling.BILINEAR)) >= 128
     if not white.any():
-        raise PaintError("The mask is black everywhere: make white what should be painted anew.")
+        raise PaintError(
+            Sentence("The mask is black everywhere: make white what should be painted anew.")
+        )
     feather = max(1, min(size) // 64)
     return Scene(picture, torch.from_numpy(white).float()[None, None], feather)
 
@@ -124,5 +126,7 @@ def _read(path: Path, mode: Any) -> Image.Image:
         with Image.open(path) as picture:
             return picture.convert(mode)
     except (OSError, ValueError, Image.DecompressionBombError) as error:
-        what = "The mask" if mode == "L" else "The picture to start from"
-        raise PaintError(f"{what} cannot be read any more.") from error
+        sentence = Sentence("The picture to start from cannot be read any more.")
+        if mode == "L":
+            sentence = Sentence("The mask cannot be read any more.")
+        raise PaintError(sentence) from error

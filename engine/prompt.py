@@ -8,6 +8,8 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from functools import lru_cache
 
+from engine.errors import Sentence
+
 STRONGER = 1.1
 """What one pair of round brackets does; a square pair does the reverse."""
 MOST_WEIGHT = 10.0
@@ -71,8 +73,11 @@ class Prompt:
         total = sum(part.share for part in self.parts)
         if total < 1e-3:
             raise ValueError(
-                "The weights after :: must add up to more than 0, as in `fox::2 snow::-0.5`; "
-                f"these add up to {_plain(round(total, 4))}."
+                Sentence(
+                    "The weights after :: must add up to more than 0, as in `fox::2 snow::-0.5`; "
+                    "these add up to {total}.",
+                    total=_plain(round(total, 4)),
+                )
             )
         return tuple(part.share / total for part in self.parts)
 
@@ -99,7 +104,9 @@ def take_loras(text: str) -> tuple[str, tuple[tuple[str, float], ...]]:
     for match in _LORA.finditer(text):
         name, _, weight = match[1].partition(":")
         if not name.strip() or not re.fullmatch(rf"\s*(?:{_NUMBER})?\s*", weight):
-            raise ValueError(f"`{match[0]}` should be written `<lora:name:0.8>`.")
+            raise ValueError(
+                Sentence("`{found}` should be written `<lora:name:0.8>`.", found=match[0])
+            )
         loras.append((name.strip(), float(weight) if weight.strip() else 1.0))
     rest = _LORA.sub(" ", text) if loras else text
     return " ".join(rest.split()) if loras else rest, tuple(loras)

@@ -15,7 +15,7 @@ from typing import Any
 import torch
 from torch import nn
 
-from engine.errors import PaintError
+from engine.errors import PaintError, Sentence
 from engine.image_encoders import ImageEncoders
 from engine.reference_folder import AdapterFile, ReferenceFolder, abilities
 from engine.request import Request
@@ -152,8 +152,14 @@ class References:
         for one in request.references:
             file = next((file for file in files if file.is_face == (one.kind == "face")), None)
             if file is None:
-                what = "faces" if one.kind == "face" else "pictures"
-                raise PaintError(f"There is no IP-Adapter for {what} here that fits this model.")
+                sentence = Sentence(
+                    "There is no IP-Adapter for pictures here that fits this model."
+                )
+                if one.kind == "face":
+                    sentence = Sentence(
+                        "There is no IP-Adapter for faces here that fits this model."
+                    )
+                raise PaintError(sentence)
             about = file.path.stat()
             key = file.path, about.st_mtime_ns, about.st_size
             chosen.append((self._names.setdefault(key, f"adapter{len(self._names)}"), file))
@@ -175,8 +181,11 @@ class References:
         except (OSError, RuntimeError, ValueError, KeyError, TypeError, IndexError) as error:
             log.warning("the IP-Adapter %s cannot be opened: %s", file.path, error)
             raise PaintError(
-                f"The IP-Adapter {file.path.stem} does not fit this model: it is made for another, "
-                "or damaged."
+                Sentence(
+                    "The IP-Adapter {name} does not fit this model: it is made for another, or "
+                    "damaged.",
+                    name=file.path.stem,
+                )
             ) from error
         self._loaded[name] = adapter
 
@@ -206,4 +215,6 @@ def _read(path: str) -> bytes:
     try:
         return Path(path).read_bytes()
     except OSError as error:
-        raise PaintError("A picture that this refers to cannot be read any more.") from error
+        raise PaintError(
+            Sentence("A picture that this refers to cannot be read any more.")
+        ) from error

@@ -5,6 +5,7 @@ import json
 from dataclasses import dataclass
 from typing import Any, NamedTuple, Self
 
+from engine.errors import Sentence
 from engine.samplers import normal_name
 
 SEEDS = 2**32
@@ -95,19 +96,35 @@ class Request:
 
     def __post_init__(self) -> None:
         if not 0 <= self.seed < SEEDS:
-            raise ValueError(f"seed must be 0 to {SEEDS - 1}, not {self.seed}")
+            raise ValueError(
+                Sentence("seed must be 0 to {most}, not {found}", most=SEEDS - 1, found=self.seed)
+            )
         if self.num_inference_steps < 1:
-            raise ValueError(f"steps must be 1 or more, not {self.num_inference_steps}")
+            raise ValueError(
+                Sentence("steps must be 1 or more, not {found}", found=self.num_inference_steps)
+            )
         if self.width < 8 or self.height < 8 or self.width % 8 or self.height % 8:
-            raise ValueError(f"sides must be multiples of 8, not {self.width}x{self.height}")
+            raise ValueError(
+                Sentence(
+                    "sides must be multiples of 8, not {width}x{height}",
+                    width=self.width,
+                    height=self.height,
+                )
+            )
         if not 1 <= self.pictures <= 4:
-            raise ValueError(f"pictures must be 1 to 4, not {self.pictures}")
+            raise ValueError(Sentence("pictures must be 1 to 4, not {found}", found=self.pictures))
         if self.starts != (self.strength is not None):
-            raise ValueError("image and strength belong together")
+            raise ValueError(Sentence("image and strength belong together"))
         if self.strength is not None and not 0 < self.strength <= 1:
-            raise ValueError(f"strength must be above 0 and at most 1, not {self.strength}")
+            raise ValueError(
+                Sentence("strength must be above 0 and at most 1, not {found}", found=self.strength)
+            )
         if not LEAST_STOP <= self.stop <= 1:
-            raise ValueError(f"stop must be {LEAST_STOP} to 1, not {self.stop}")
+            raise ValueError(
+                Sentence(
+                    "stop must be {least} to 1, not {found}", least=LEAST_STOP, found=self.stop
+                )
+            )
         if self.sampler:
             self._set("sampler", normal_name(self.sampler))
         self._check_place()
@@ -119,51 +136,78 @@ class Request:
     def _check_place(self) -> None:
         """Check where in a picture to paint."""
         if (self.mask or self.margins) and self.image is None:
-            raise ValueError("mask and margins need an image to paint in")
+            raise ValueError(Sentence("mask and margins need an image to paint in"))
         if self.mask and self.margins:
-            raise ValueError("mask and margins do not go together: paint one after the other")
+            raise ValueError(
+                Sentence("mask and margins do not go together: paint one after the other")
+            )
         if self.margins is None:
             return
         self._set("margins", tuple(self.margins))
         if len(self.margins) != 4 or min(self.margins) < 0 or not any(self.margins):
             raise ValueError(
-                f"margins must be four numbers from 0 (left, top, right, bottom), one above, "
-                f"not {self.margins}"
+                Sentence(
+                    "margins must be four numbers from 0 (left, top, right, bottom), one above, "
+                    "not {found}",
+                    found=self.margins,
+                )
             )
         left, top, right, bottom = self.margins
         if min(self.width - left - right, self.height - top - bottom) < LEAST_INSIDE:
             raise ValueError(
-                f"margins must leave {LEAST_INSIDE} pixels of the picture in a tile of "
-                f"{self.width}x{self.height}, which {self.margins} do not"
+                Sentence(
+                    "margins must leave {least} pixels of the picture in a tile of "
+                    "{width}x{height}, which {found} do not",
+                    least=LEAST_INSIDE,
+                    width=self.width,
+                    height=self.height,
+                    found=self.margins,
+                )
             )
 
     def _check_loras(self) -> None:
         loras = tuple((str(name), float(weight)) for name, weight in self.loras)
         self._set("loras", loras)
         if len(loras) > MOST_LORAS:
-            raise ValueError(f"at most {MOST_LORAS} LoRAs go together, not {len(loras)}")
+            raise ValueError(
+                Sentence(
+                    "at most {most} LoRAs go together, not {found}",
+                    most=MOST_LORAS,
+                    found=len(loras),
+                )
+            )
         names = [name.lower() for name, _ in loras]
         for name, weight in loras:
             if not name:
-                raise ValueError("a LoRA must have a name, as in <lora:name:0.8>")
+                raise ValueError(Sentence("a LoRA must have a name, as in <lora:name:0.8>"))
             if names.count(name.lower()) > 1:
-                raise ValueError(f"the LoRA {name} stands there twice: once is enough")
+                raise ValueError(
+                    Sentence("the LoRA {name} stands there twice: once is enough", name=name)
+                )
             if not abs(weight) <= MOST_LORA_WEIGHT:
                 raise ValueError(
-                    f"the weight of a LoRA must be -{MOST_LORA_WEIGHT} to {MOST_LORA_WEIGHT}, "
-                    f"not {weight}"
+                    Sentence(
+                        "the weight of a LoRA must be -{most} to {most}, not {found}",
+                        most=MOST_LORA_WEIGHT,
+                        found=weight,
+                    )
                 )
 
     def _check_control(self) -> None:
         if (self.control is None) != (not self.control_kind):
-            raise ValueError("control and control_kind belong together")
+            raise ValueError(Sentence("control and control_kind belong together"))
         if not 0 < self.control_scale <= MOST_CONTROL:
             raise ValueError(
-                f"control_scale must be above 0 and at most {MOST_CONTROL}, "
-                f"not {self.control_scale}"
+                Sentence(
+                    "control_scale must be above 0 and at most {most}, not {found}",
+                    most=MOST_CONTROL,
+                    found=self.control_scale,
+                )
             )
         if self.control is not None and self.tile:
-            raise ValueError("control and tile do not go together: a ControlNet sees edges")
+            raise ValueError(
+                Sentence("control and tile do not go together: a ControlNet sees edges")
+            )
 
     def _check_effects(self) -> None:
         for name, most in (
@@ -172,28 +216,54 @@ class Request:
             ("weird", MOST_WEIRD),
         ):
             if not 0 <= getattr(self, name) <= most:
-                raise ValueError(f"{name} must be 0 to {most}, not {getattr(self, name)}")
+                raise ValueError(
+                    Sentence(
+                        "{name} must be 0 to {most}, not {found}",
+                        name=name,
+                        most=most,
+                        found=getattr(self, name),
+                    )
+                )
         if self.hd and (self.width % 16 or self.height % 16):
             raise ValueError(
-                f"with hd, sides must be multiples of 16, not {self.width}x{self.height}"
+                Sentence(
+                    "with hd, sides must be multiples of 16, not {width}x{height}",
+                    width=self.width,
+                    height=self.height,
+                )
             )
         self._set("images", tuple(self.images))
         if self.images and not (2 <= len(self.images) <= MOST_IMAGES and self.image is None):
-            raise ValueError(f"images are 2 to {MOST_IMAGES} to be blended, and stand alone")
+            raise ValueError(
+                Sentence("images are 2 to {most} to be blended, and stand alone", most=MOST_IMAGES)
+            )
 
     def _check_references(self) -> None:
         self._set("references", tuple(Reference(*one) for one in self.references))
         if len(self.references) > MOST_REFERENCES:
             raise ValueError(
-                f"at most {MOST_REFERENCES} pictures are looked at, not {len(self.references)}"
+                Sentence(
+                    "at most {most} pictures are looked at, not {found}",
+                    most=MOST_REFERENCES,
+                    found=len(self.references),
+                )
             )
         for one in self.references:
             if one.kind not in REFERENCES:
-                raise ValueError(f"a reference is {', '.join(REFERENCES)}, not {one.kind!r}")
+                raise ValueError(
+                    Sentence(
+                        "a reference is {kinds}, not {found!r}",
+                        kinds=", ".join(REFERENCES),
+                        found=one.kind,
+                    )
+                )
             if not 0 <= one.weight <= MOST_REFERENCE_WEIGHT:
                 raise ValueError(
-                    f"the weight of a reference must be 0 to {MOST_REFERENCE_WEIGHT}, "
-                    f"not {one.weight}"
+                    Sentence(
+                        "the weight of a reference must be 0 to {most}, not {found}",
+                        most=MOST_REFERENCE_WEIGHT,
+                        found=one.weight,
+                    )
                 )
 
     def _set(self, name: str, value: Any) -> None:

@@ -6,7 +6,7 @@ import re
 from dataclasses import dataclass, field
 from typing import Any
 
-from engine.errors import PaintError
+from engine.errors import PaintError, Sentence
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,7 +84,11 @@ def normal_name(text: str) -> str:
     if name in SAMPLERS:
         return name
     near = difflib.get_close_matches(name, SAMPLERS, 3, 0.5) or ["euler", "euler a", "dpm++ 2m"]
-    raise ValueError(f"there is no sampler {text!r}; {', '.join(near)} would be some")
+    raise ValueError(
+        Sentence(
+            "there is no sampler {found!r}; {near} would be some", found=text, near=", ".join(near)
+        )
+    )
 
 
 def samplers_for(scheduler: dict[str, Any]) -> tuple[str, ...]:
@@ -114,7 +118,13 @@ def make_scheduler(name: str, own: Any) -> Any:
     table = FLOW_SAMPLERS if _is_flow(type(own).__name__, own.config) else SAMPLERS
     sampler = table.get(normal_name(name))
     if sampler is None:
-        raise PaintError(f"This model cannot paint by {name}; {', '.join(table)} would do.")
+        raise PaintError(
+            Sentence(
+                "This model cannot paint by {name}; {near} would do.",
+                name=name,
+                near=", ".join(table),
+            )
+        )
     kind = getattr(diffusers, sampler.scheduler)
     options = sampler.options if table is FLOW_SAMPLERS else {**NEUTRAL, **sampler.options}
     known = inspect.signature(kind.__init__).parameters

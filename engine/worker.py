@@ -22,7 +22,7 @@ import torch
 from PIL import Image
 from torch import nn
 
-from engine.errors import ModelError, PaintError, StoppedError
+from engine.errors import N_, ModelError, PaintError, Sentence, StoppedError
 from engine.events import Cancelled, Explained, Failed, Painted, Preview, Progress, Weighed
 from engine.hub import Hub
 from engine.importance import weigh
@@ -39,6 +39,8 @@ from engine.ticket import Aim, Ticket
 
 log = logging.getLogger(__name__)
 
+TOO_LARGE = N_("Pictures of {size} do not fit into this machine's memory; {smaller} may.")
+TOO_LARGE_HERE = N_("Pictures of {size} do not fit into this machine's memory; {smaller} does.")
 POISONED_EXIT = 70
 FETCH_POLL_S = 0.1
 """So often one looks whether a model was fetched, while there is nothing to paint."""
@@ -262,19 +264,22 @@ class Worker:
         if largest is None or _area(request) > _area(largest):
             self._largest[request.model] = request
 
-    def _explain(self, request: Request, error: Exception) -> str:
+    def _explain(self, request: Request, error: Exception) -> Sentence:
         if not is_out_of_memory(error):
             first = next(iter(str(error).strip().splitlines()), "")[:200]
-            return f"This could not be painted ({type(error).__name__}: {first})."
+            return Sentence(
+                "This could not be painted ({kind}: {first}).",
+                kind=type(error).__name__,
+                first=first,
+            )
         free_cache()
-        width, height, verb = request.width // 2 // 8 * 8, request.height // 2 // 8 * 8, "may"
+        width, height = request.width // 2 // 8 * 8, request.height // 2 // 8 * 8
+        pattern = TOO_LARGE
         largest = self._largest.get(request.model)
         if largest is not None and _area(largest) < _area(request):
-            width, height, verb = largest.width, largest.height, "does"
-        return (
-            f"Pictures of {request.width}x{request.height} do not fit into this machine's memory; "
-            f"{max(width, 8)}x{max(height, 8)} {verb}."
-        )
+            width, height, pattern = largest.width, largest.height, TOO_LARGE_HERE
+        size, smaller = f"{request.width}x{request.height}", f"{max(width, 8)}x{max(height, 8)}"
+        return Sentence(pattern, size=size, smaller=smaller)
 
 
 class JobSteps:
@@ -325,7 +330,7 @@ def _deliver(ticket: Ticket, pictures: torch.Tensor, seconds: float) -> None:
         encoded = tuple(encode_png(picture) for picture in pictures)
     except (OSError, ValueError, RuntimeError, MemoryError) as error:
         log.exception("job=%s could not be encoded", ticket.job_id)
-        ticket.end(Failed(f"The pictures could not be encoded ({error})."))
+        ticket.end(Failed(Sentence("The pictures could not be encoded ({error}).", error=error)))
     else:
         ticket.end(Painted(encoded, ticket.request.seeds, seconds))
 

@@ -15,7 +15,7 @@ from discord import app_commands
 from bot import dictionary, language
 
 ROOT = Path(__file__).parents[1]
-MARKS = {"_", "N_", "ngettext"}
+MARKS = {"_", "N_", "ngettext", "Sentence"}
 FOREIGN = {
     "playground": "another program's half",
     "__main__.py": "the operator's terminal",
@@ -36,7 +36,9 @@ FOREIGN = {
     "settings.py": "the operator's terminal",
     "shelf.py": "keeps data",
     "store.py": "keeps data",
+    "strip.py": "its letters are Latin only",
     "supervisor.py": "the operator's terminal",
+    "words.py": "a list of words",
 }
 """Parts of bot/ whose texts nobody reads on Discord, and who does."""
 Key = tuple[str, str, str]
@@ -58,7 +60,7 @@ def wanted() -> set[Key]:
 
 def said_by_the_engine() -> list[Path]:
     """Return the engine's files, whose sentences may reach a painter."""
-    return []
+    return sorted((ROOT / "engine").glob("*.py"))
 
 
 def marked(path: Path) -> Iterator[Key]:

@@ -118,7 +118,7 @@ def describe(asked: Asked, rules: Rules) -> str:
         more = len(chosen) - MOST_CHECKED
         lines.append(ngettext("… and {number} more channel", "… and {number} more channels", more))
     if rules.nsfw == "block" and asked.client.desk.guard.classifier is None:
-        lines.append(NO_CHECK)
+        lines.append(_(NO_CHECK))
     return "\n".join(lines)
 
 

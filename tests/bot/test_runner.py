@@ -140,7 +140,8 @@ async def test_a_job_that_kills_the_process_is_given_up(house):
     async with house.running():
         await house.until(State.FAILED)
     assert house.engine.painted == []
-    assert house.outbox.reported == [(1, State.FAILED, runner_module.POISON)]
+    given_up = runner_module.POISON.format(times=runner_module.CRASHES)
+    assert house.outbox.reported == [(1, State.FAILED, given_up)]
 
 
 async def test_a_failure_is_told_in_its_own_words(house):
