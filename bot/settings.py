@@ -72,6 +72,11 @@ class Settings(BaseSettings):
         "folder of their image encoder. With one that fits, a model looks at image prompts, and "
         "`--sref` works; with a second one for faces, `--cref` too.",
     )
+    upscaler: Path | None = Field(
+        None,
+        description="An upscaler of your own, such as an ESRGAN: a .safetensors or .pth file, or a "
+        "folder with one; wants `pip install easel[esrgan]`. Empty: the one that comes with Easel.",
+    )
     image_hosts: Annotated[frozenset[str], NoDecode] = Field(
         frozenset(),
         description="Hosts from which links in prompts may be fetched, with commas between, such "
@@ -192,6 +197,7 @@ def engine_options(settings: Settings) -> EngineOptions:
         loras=settings.loras,
         controls=settings.controls,
         references=settings.ip_adapters,
+        upscaler=settings.upscaler,
     )
 
 

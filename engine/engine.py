@@ -15,6 +15,7 @@ from engine.card import ModelCard
 from engine.cards import read_card
 from engine.errors import FETCHING, LOADING, ModelError, Sentence
 from engine.events import Cancelled, Event, Failed
+from engine.own_upscaler import find as find_upscaler
 from engine.policy import Lane
 from engine.quiet import hush
 from engine.reference_folder import ReferenceFolder
@@ -43,7 +44,8 @@ class EngineOptions:
     most `memory_gb` (None: most of what the device has). `threads` None leaves torch's own
     choice. With `exact`, a picture is the same bit for bit whatever is painted beside it, which
     is slower. `loras` is the folder of LoRA files, `controls` that of ControlNets,
-    `references` that of IP-Adapters.
+    `references` that of IP-Adapters; `upscaler` is a network that enlarges pictures in the place of
+    Easel's own, or a folder with one.
     """
 
     model: str = ""
@@ -56,6 +58,7 @@ class EngineOptions:
     loras: Path | None = None
     controls: Path | None = None
     references: Path | None = None
+    upscaler: Path | None = None
     preview_interval_s: float = 1.0
 
 
@@ -85,6 +88,8 @@ class Engine:
     def __init__(self, options: EngineOptions) -> None:
         self._options = options
         self._sources = find_sources(options.model, options.models, options.model_config)
+        if options.upscaler is not None:
+            find_upscaler(options.upscaler)
         references = ReferenceFolder(options.references)
         for sentence in references.refused():
             log.warning("%s", sentence)
@@ -254,7 +259,9 @@ class Engine:
         import torch
 
         from engine.device import choose_device
+        from engine.enlarge import use as use_upscaler
         from engine.library import Folders, Library
+        from engine.own_upscaler import load as load_upscaler
         from engine.worker import Worker
 
         if self._options.threads is not None:
@@ -267,6 +274,8 @@ class Engine:
             None if options.memory_gb is None else options.memory_gb * 1e9,
         )
         library.on_card = self._keep_card
+        own = options.upscaler
+        use_upscaler(None if own is None else load_upscaler(own, library.device))
         return Worker(library, self._pool, options.preview_interval_s, exact=options.exact)
 
     def _serve(self) -> None:

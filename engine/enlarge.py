@@ -9,17 +9,28 @@ from engine.source import EMBEDDED
 
 if TYPE_CHECKING:
     from PIL.Image import Image
+    from torch import Tensor
 
+    from engine.own_upscaler import OwnUpscaler
     from engine.upscaler import Upscaler
 
 WEIGHTS = EMBEDDED / "upscaler" / "model.safetensors"
+
+_own: "OwnUpscaler | None" = None
+
+
+def use(upscaler: "OwnUpscaler | None") -> None:
+    """Let all pictures of this process be enlarged by the operator's own upscaler."""
+    global _own
+    _own = upscaler
 
 
 def enlarge(png: bytes, factor: int, weights: Path = WEIGHTS) -> bytes:
     """Return the picture ``factor`` times as wide and high; 1 returns it as it is.
 
-    Twice and four times are Easel's own upscaler's work; any other factor is plain Lanczos, and
-    so is everything where its weights are missing.
+    The operator's own upscaler does that where there is one. Else twice and four times are the
+    work of the one that comes with Easel; any other factor is plain Lanczos, and so is everything
+    where its weights are missing.
     """
     if factor == 1:
         return png
@@ -36,24 +47,35 @@ def enlarged(picture: "Image", factor: int, weights: Path = WEIGHTS) -> "Image":
     """Return an RGB picture enlarged in the same way; less than twice is left as it is."""
     if factor < 2:
         return picture
-    if factor in (2, 4) and weights.exists():
+    if _own is None and factor in (2, 4) and weights.exists():
         return _paint_larger(picture, factor, weights)
     from PIL.Image import Resampling
 
     size = (picture.width * factor, picture.height * factor)
+    own, reached = _own, 1
+    while own is not None and reached < factor:
+        picture, reached = _picture(own.enlarge(_pixels(picture))), reached * own.scale
     return picture.resize(size, Resampling.LANCZOS)
 
 
 def _paint_larger(picture: "Image", factor: int, weights: Path) -> "Image":
+    from engine.upscaler import enlarge_picture
+
+    return _picture(enlarge_picture(_load(weights), _pixels(picture), factor))
+
+
+def _pixels(picture: "Image") -> "Tensor":
     import numpy as np
+    import torch
+
+    return torch.from_numpy(np.array(picture, np.float32) / 255).movedim(-1, 0)
+
+
+def _picture(pixels: "Tensor") -> "Image":
     import torch
     from PIL import Image
 
-    from engine.upscaler import enlarge_picture
-
-    pixels = torch.from_numpy(np.array(picture, np.float32) / 255).movedim(-1, 0)
-    larger = enlarge_picture(_load(weights), pixels, factor)
-    return Image.fromarray((larger * 255).round().to(torch.uint8).movedim(0, -1).numpy())
+    return Image.fromarray((pixels * 255).round().to(torch.uint8).movedim(0, -1).numpy())
 
 
 @cache
