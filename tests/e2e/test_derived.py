@@ -300,7 +300,7 @@ async def test_a_server_may_keep_buttons_for_the_painter(shared, painter, admin)
     names = [b["custom_id"] for row in buttons(taken) for b in row if "custom_id" in b]
     for number, custom_id in enumerate(names, 1):
         await other.press(taken, custom_id)
-        async with asyncio.timeout(15):
+        async with asyncio.timeout(120):
             while True:
                 said = [
                     m for m in await other.messages()
@@ -370,7 +370,7 @@ async def test_a_picture_that_is_gone_can_be_painted_again(shared, painter):
     (shared.bot.data / "pictures" / job / "0.png").unlink()
     for number, button in enumerate(("Vary (Subtle)", "Zoom Out 2x", "Vary (Region)", "❤️"), 1):
         await painter.click(taken, button)
-        async with asyncio.timeout(15):
+        async with asyncio.timeout(120):
             while True:
                 offers = [m for m in await painter.messages() if "no longer on Easel's disk" in
                           m["content"]]  # fmt: skip

@@ -95,7 +95,7 @@ async def test_choices_become_jobs_of_their_own(shared, painter):
 
     await painter.click(asked, "Yes")
     for colour in ("red", "light green", "dark green"):
-        await painter.wait_for(grid_of(f"**a {colour} fox --steps 2**"), 60)
+        await painter.wait_for(grid_of(f"**a {colour} fox --steps 2**"))
     answered = next(m for m in await painter.messages() if m["id"] == asked["id"])
     assert answered["content"] == "3 jobs are on the way."
     assert not answered["components"]
@@ -133,7 +133,7 @@ async def test_the_template_can_be_edited(painter):
     assert again["id"] == asked["id"]
     assert "**3 prompts**" in again["content"]
     await painter.click(again, "Yes")
-    await painter.wait_for(grid_of("an edited white fox"), 60)
+    await painter.wait_for(grid_of("an edited white fox"))
 
 
 async def test_all_or_nothing_within_the_queue(shared, painter):
@@ -147,7 +147,7 @@ async def test_all_or_nothing_within_the_queue(shared, painter):
     assert shared.bot.log.count(" accepted ") == accepted
     await painter.stop(running)
     await painter.click(asked, "Yes")
-    await painter.wait_for(grid_of("fox number 6"), 60)
+    await painter.wait_for(grid_of("fox number 6"))
 
 
 async def test_more_than_the_rules_allow_is_refused(painter, admin):
@@ -179,7 +179,7 @@ async def test_a_question_answers_to_its_owner_and_once(shared, painter):
     shared.server.world.messages[forged["id"]]["components"][0]["components"][0]["custom_id"] = own
     await stranger.click(forged, "No")
     await painter.click(asked, "Yes")
-    await painter.wait_for(grid_of("an owned blue fox"), 60)
+    await painter.wait_for(grid_of("an owned blue fox"))
 
 
 async def test_a_question_works_after_a_restart_and_in_letters(shared, painter):
@@ -193,8 +193,8 @@ async def test_a_question_works_after_a_restart_and_in_letters(shared, painter):
     await painter.submit(window, template="another {pink, grey} fox --steps 2")
     await painter.wait_for(says("another {pink, grey} fox", painter.id))
     await painter.click(asked, "Yes")
-    await painter.wait_for(grid_of("a lasting blue fox"), 60)
-    await painter.wait_for(grid_of("a lasting red fox"), 60)
+    await painter.wait_for(grid_of("a lasting blue fox"))
+    await painter.wait_for(grid_of("a lasting red fox"))
 
 
 # -- links, controls, LoRAs -----------------------------------------------------------------------
@@ -205,7 +205,7 @@ async def test_a_link_to_discords_own_files_is_a_picture(shared, painter):
     first = await painter.paint("a linked fox --steps 2")
     address = first["attachments"][0]["url"]
     await painter.slash("imagine", prompt=f"{address} a second fox --strength 0.4 --steps 2")
-    await painter.wait_for(grid_of("a second fox --strength 0.4 --steps 2"), 60)
+    await painter.wait_for(grid_of("a second fox --strength 0.4 --steps 2"))
 
 
 @pytest.mark.parametrize(
@@ -357,13 +357,13 @@ async def test_options_complete_what_is_typed(painter, command, option, typed, p
 async def test_options_of_imagine_say_what_parameters_say(painter):
     """`model:` and `sampler:` stand in the prompt as if they had been typed."""
     await painter.slash("imagine", prompt="an optional fox", model="tiny", sampler="Euler A")
-    await painter.wait_for(grid_of("**an optional fox --model tiny --sampler euler a**"), 60)
+    await painter.wait_for(grid_of("**an optional fox --model tiny --sampler euler a**"))
 
 
 async def test_one_job_may_run_in_another_mode(shared, painter):
     """`--relax` and `--stealth` hold for one job; a lane that is not allowed is refused."""
     await painter.slash("imagine", prompt="a slow fox --relax --steps 2")
-    grid = await painter.wait_for(grid_of("**a slow fox --steps 2**"), 60)
+    grid = await painter.wait_for(grid_of("**a slow fox --steps 2**"))
     assert "--relax" not in grid["content"]
     await shared.bot.until("lane=relax")
     await painter.slash("imagine", prompt="a secret fox --stealth --steps 2")

@@ -27,7 +27,7 @@ def grids(messages):
 
 async def only_grids(painter, count):
     """Wait until the channel holds so many grids and nothing else, and see that it stays so."""
-    async with asyncio.timeout(60):
+    async with asyncio.timeout(120):
         while len(messages := await painter.messages()) != count or grids(messages) != messages:
             await asyncio.sleep(0.05)
     await asyncio.sleep(0.5)

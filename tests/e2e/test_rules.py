@@ -176,7 +176,7 @@ async def test_a_painter_nobody_can_reach(shared, painter):
     shared.server.world.closed_dms.add(painter.id)
     try:
         ended = await painter.wait_for(
-            lambda m: "unreachable" in m["content"] and "(Failed)" in m["content"], 30
+            lambda m: "unreachable" in m["content"] and "(Failed)" in m["content"]
         )
     finally:
         channel["permission_overwrites"].remove(deny)
@@ -250,7 +250,7 @@ async def test_after_fifteen_minutes_the_same_message_is_used(shared, painter):
     await painter.wait_for(lambda m: "a slow fox" in m["content"] and "%)" in m["content"])
     shared.server.clock.advance(16 * 60)
     grid = await painter.wait_for(grid_of("a slow fox"))
-    async with asyncio.timeout(60):
+    async with asyncio.timeout(120):
         while [m["id"] for m in await painter.messages() if "a slow fox" in m["content"]] != [
             grid["id"]
         ]:

@@ -26,7 +26,7 @@ async def test_discord_js(loopback, make_painter):
         stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.PIPE,
     )  # fmt: skip
     try:
-        line = await asyncio.wait_for(process.stdout.readline(), 20)
+        line = await asyncio.wait_for(process.stdout.readline(), 60)
         assert line == b"ready\n", (await process.stderr.read()).decode()
         painter, other = await make_painter(), await make_painter("painter2")
         assert (await painter.slash("paint"))["outcome"] == "acknowledged"
@@ -35,7 +35,7 @@ async def test_discord_js(loopback, make_painter):
         await painter.wait_for(lambda m: m["content"] == "only you")
         assert [m["content"] for m in await other.messages()] == ["painted"]
         await painter.react(message, "❌")
-        assert await asyncio.wait_for(process.stdout.readline(), 5) == "reaction ❌\n".encode()
+        assert await asyncio.wait_for(process.stdout.readline(), 60) == "reaction ❌\n".encode()
         await painter.click(message, "Again")
         message = await painter.wait_for(lambda m: m["content"] == "again" and m.get("reactions"))
         assert message["components"] == []

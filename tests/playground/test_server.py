@@ -164,18 +164,18 @@ async def run(tmp_path, *more):
 async def test_process(tmp_path):
     """The process says where it listens, serves the page, and stops on SIGTERM."""
     process = await run(tmp_path, "--port", "0")
-    line = (await asyncio.wait_for(process.stdout.readline(), 20)).decode()
+    line = (await asyncio.wait_for(process.stdout.readline(), 60)).decode()
     assert line.startswith("listening on http://127.0.0.1:")
     async with aiohttp.request("GET", f"{line.split()[-1]}/page/state?as=stranger") as response:
         assert (await response.json())["me"]["username"] == "stranger"
     process.send_signal(signal.SIGTERM)
-    assert await asyncio.wait_for(process.wait(), 10) == 0
+    assert await asyncio.wait_for(process.wait(), 60) == 0
 
 
 async def test_busy_port(tmp_path, loopback):
     """A port that is taken is one sentence and exit code 78."""
     process = await run(tmp_path, "--port", loopback.url.rpartition(":")[2])
-    _, err = await asyncio.wait_for(process.communicate(), 20)
+    _, err = await asyncio.wait_for(process.communicate(), 60)
     assert process.returncode == 78
     assert err.decode().count("\n") == 1
     assert "is taken" in err.decode()
@@ -185,7 +185,7 @@ async def test_folder_in_use(tmp_path, make_loopback):
     """A second playground on the same folder is one sentence and exit code 75."""
     await make_loopback(tmp_path / "data")
     process = await run(tmp_path, "--port", "0")
-    _, err = await asyncio.wait_for(process.communicate(), 20)
+    _, err = await asyncio.wait_for(process.communicate(), 60)
     assert process.returncode == 75
     assert "Another playground uses" in err.decode()
 

@@ -146,7 +146,7 @@ async def test_nobody_there(loopback, make_painter):
     assert (await pressed)["outcome"] == "failed"
 
 
-async def until(true, timeout_s=5.0):
+async def until(true, timeout_s=60.0):
     """Wait until something holds."""
     async with asyncio.timeout(timeout_s):
         while not true():

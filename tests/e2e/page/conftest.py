@@ -25,7 +25,7 @@ PROMPT = "a red apple on a beach"
 SLOW = 90_000
 """How long a painting may take on a busy machine, in milliseconds."""
 
-expect.set_options(timeout=20_000)
+expect.set_options(timeout=60_000)
 
 REMEMBER = """
     window.remembered = [];
@@ -74,7 +74,7 @@ async def open_context(chromium):
         context = await chromium.new_context(**look)
         contexts.append(context)
         page = await context.new_page()
-        page.set_default_timeout(30_000)
+        page.set_default_timeout(60_000)
         page.on("pageerror", lambda error: complaints.append(str(error)))
         page.on("console", lambda said: said.type == "error" and complaints.append(said.text))
         page.on("request", look_at)
