@@ -75,7 +75,10 @@ def _shared(
 def kept_of(job: Job) -> dict[tuple[str, str], str]:
     """Return the pictures that a job refers to, which need not be fetched again: their files, by
     their kinds and the addresses that stand in the job's text."""
-    prompt, given = split(job.shown.split())
+    try:
+        prompt, given = split(job.shown.split())
+    except UserError:  # a parameter of an older Easel: then they are fetched again
+        return {}
     texts = {row.name: text for row, text in given}
     addresses = {
         "image": [*take_links(prompt)[1], ATTACHED],

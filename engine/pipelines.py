@@ -90,14 +90,14 @@ def paint_once(
     with (
         torch.inference_mode(),
         model.adapters.hold(request) as state,
-        model.references.hold(request),
+        model.references.hold(request) as chosen,
     ):
         vae = getattr(view, "vae", None)
         arguments = call_arguments(view, request, scene, start)
         if start is None and scene is None and isinstance(vae, JobVae):
             vae.start = _known_start(model, view, request)
         arguments |= _prompt_arguments(model, view, request, state)
-        arguments |= model.references.arguments(view, request)
+        arguments |= model.references.arguments(view, request, chosen)
         pictures: Tensor = view(**arguments).images
     pictures = pictures.float().cpu()
     if scene is not None:

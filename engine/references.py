@@ -36,6 +36,8 @@ MOST_SETUPS = 16
 
 State = tuple[str, ...]
 """The adapter of each picture at work, in their order."""
+Chosen = list[tuple[str, AdapterFile]]
+"""The name and the file of each picture's adapter."""
 Key = tuple[Path, int, int]
 
 
@@ -97,8 +99,8 @@ class References:
         return {_part(request): tuple(name for name, _ in self._chosen(request))}
 
     @contextlib.contextmanager
-    def hold(self, request: Request) -> Iterator[None]:
-        """Load a request's adapters and keep them as long as the block runs."""
+    def hold(self, request: Request) -> Iterator[Chosen]:
+        """Load a request's adapters and keep them as long as the block runs; return which."""
         chosen = self._chosen(request)
         state = tuple(name for name, _ in chosen)
         self._holders.update(state)
@@ -107,12 +109,14 @@ class References:
                 self._load(name, file)
             if not self.is_delegated:
                 self.activate(_part(request), state)
-            yield
+            yield chosen
         finally:
             self._holders.subtract(state)
 
-    def arguments(self, pipeline: Any, request: Request) -> dict[str, Any]:
+    def arguments(self, pipeline: Any, request: Request, chosen: Chosen) -> dict[str, Any]:
         """Say in the pipeline's words what pictures a request refers to, and how much they count.
+
+        `chosen` are the adapters that are held for it.
 
         Raises:
             PaintError: one of them cannot be read.
@@ -123,8 +127,7 @@ class References:
         config, device = pipeline.unet.config, pipeline._execution_device
         is_guided = request.guidance_scale > 1 and config.get("time_cond_proj_dim") is None
         tensors = []
-        for (name, _), one in zip(self._chosen(request), request.references, strict=True):
-            file = self._loaded[name].file
+        for (_, file), one in zip(chosen, request.references, strict=True):
             seen = [b"", _read(one.picture)] if is_guided else [_read(one.picture)]
             vectors = [
                 self.encoders.look(file.encoder, each, device, is_whole=file.is_whole)
@@ -145,7 +148,7 @@ class References:
         setup.put_into(unet)
         self._active[part] = state
 
-    def _chosen(self, request: Request) -> list[tuple[str, AdapterFile]]:
+    def _chosen(self, request: Request) -> Chosen:
         """The adapter of each reference: one for faces where one is asked for, else another."""
         files = self._folder.fitting(self._shapes) if request.references else ()
         chosen = []

@@ -223,6 +223,7 @@ def share(model, hub):
     route_pipeline(hub, model.text_to_image, name)
     model.twins.on_made = lambda parts: route("tile", **parts)
     model.references.encoders.on_made = lambda made, net: route(made, image_encoder=net)
+    model.controls.on_made = lambda made, net: route(made, controlnet=net)
     model.adapters.is_delegated = model.references.is_delegated = True
 
 
@@ -265,6 +266,19 @@ def write_lora(unet, path):
     save_file(tensors, path)
 
 
+def write_control(unet, folder):
+    """A random ControlNet for a U-Net."""
+    from diffusers import ControlNetModel
+
+    torch.manual_seed(3)
+    net = ControlNetModel.from_unet(unet, conditioning_embedding_out_channels=(8, 8, 16, 16))
+    with torch.no_grad():
+        for name, weight in net.named_parameters():
+            if name.startswith(("controlnet_down", "controlnet_mid", "controlnet_cond")):
+                weight.normal_(0, 0.1)
+    net.save_pretrained(folder, safe_serialization=True)
+
+
 def run(hub, model, requests):
     """Paint them all together, each joining a turn later; their ends by their places."""
     results, waiting = {}, list(enumerate(requests))
@@ -298,9 +312,13 @@ def test_jobs_with_pictures_share_forwards_and_stay_the_same(
         {"tile": True},
         {"references": ((one, "image", 0.3),), "guidance_scale": 1.0},
         {"references": ((one, "image", 0.5),), "image": other, "strength": 0.7},
+        {"references": ((one, "image", 0.5),), "control": other, "control_kind": "canny"},
+        {"control": other, "control_kind": "canny"},
         {"seed": 99},
     ]
-    alone, shared = open_again(loras=tmp_path), open_again(loras=tmp_path)
+    write_control(open_again().text_to_image.unet, tmp_path / "canny")
+    folders = {"loras": tmp_path, "controls": tmp_path}
+    alone, shared = open_again(**folders), open_again(**folders)
     requests = [ask(**{"model": alone.card.name, "pictures": 1, **each}) for each in changes]
     expected = [paint(alone, request, quietly) for request in requests]
     hub = make_hub(shared)
