@@ -66,11 +66,11 @@ def check_server(asked: Asked) -> None:
         raise UserError(_(NOT_THIS_SERVER))
 
 
-async def check_person(asked: Asked) -> None:
-    """Refuse who is banned or blocked, and tell a warning that could not be told before.
+async def check_welcome(asked: Asked) -> None:
+    """Refuse who is banned or blocked.
 
     Raises:
-        UserError: they may not paint here, or have to read a warning first.
+        UserError: they may not paint here.
 
     """
     desk = asked.client.desk
@@ -81,6 +81,17 @@ async def check_person(asked: Asked) -> None:
         )))  # fmt: skip
     if block := await desk.ledger.blocked(asked.guild_id, asked.user.id):
         raise UserError(_kept_out(block))
+
+
+async def check_person(asked: Asked) -> None:
+    """Refuse who is banned or blocked, and tell a warning that could not be told before.
+
+    Raises:
+        UserError: they may not paint here, or have to read a warning first.
+
+    """
+    await check_welcome(asked)
+    desk = asked.client.desk
     if asked.guild_id and (text := await desk.ledger.take_warning(asked.guild_id, asked.user.id)):
         raise UserError(f"{text}\n-# {_('Nothing was painted yet: ask again to go on.')}")
 

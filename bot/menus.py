@@ -11,7 +11,7 @@ from discord import app_commands
 
 from bot import attachments, memory, messages, modals, panels, particulars
 from bot.admin.reports import report
-from bot.admission import check_server
+from bot.admission import check_welcome
 from bot.commands.how import explain
 from bot.commands.imagine import start
 from bot.desk import Asked, DeskClient
@@ -87,7 +87,7 @@ async def send(interaction: discord.Interaction[Any], message: discord.Message) 
 async def report_job(interaction: discord.Interaction[Any], message: discord.Message) -> None:
     """Bring a picture to the admins' eyes."""
     asked: Asked = interaction
-    check_server(asked)
+    await check_welcome(asked)
     job, posted = await _ours(asked, message)
     if posted is None:
         raise UserError(_(NOT_DONE))

@@ -92,10 +92,13 @@ def test_any_text_is_read(text):
 
 
 def test_a_long_list_and_a_long_prompt_take_no_time():
-    """The longest list over the longest prompt is a moment's work, also on a slow machine."""
+    """The longest list over the longest prompt takes less than half a second of the processor."""
     rules = {f"word{number}": Weight.REFUSE for number in range(words.MOST)}
     text = "wo wor word a fox in the f f f snow 1 2 3 " * 100
     words.find("", rules)
-    begun = time.process_time()
-    words.find(text[:4000], rules)
-    assert time.process_time() - begun < 2
+    took = []
+    for _ in range(3):
+        begun = time.process_time()
+        words.find(text[:4000], rules)
+        took.append(time.process_time() - begun)
+    assert min(took) < 0.5

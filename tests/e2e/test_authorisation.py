@@ -35,7 +35,7 @@ TWINS = {
 }
 """Who differs from somebody only in what a row tests."""
 REFUSED = re.compile(
-    "Only (members|moderators)|You may not paint|you need one of these roles"
+    "Only (members|moderators|its painter)|You may not paint|you need one of these roles"
     "|the buttons under a grid are its painter's|There is no job"
 )
 
@@ -80,6 +80,8 @@ class Crowd:
         self.stage = stage
 
     async def gather(self):
+        from bot.playground import shapes
+
         names = {*PEOPLE.values(), "victim"}
         self.people = {name: await self.stage.person(name) for name in names}
         self.owner, self.admin = self.people["painter"], self.people["admin"]
@@ -91,11 +93,23 @@ class Crowd:
         ]
         self.general = await self.admin.enter("general")
         await self.admin.enter("painting")
-        roles = "painters moderators admins"
-        await self.admin.slash("easel config set", roles=roles, log=self.general)
+        self.gallery = self.stage.server.world.add_channel(shapes.GUILD_ID, "gallery")["id"]
+        await self.admin.slash(
+            "easel config set", roles="painters moderators admins", log=self.general,
+            lanes="turbo fast relax", gallery=self.gallery,
+        )  # fmt: skip
         await self.admin.slash("easel block", user=self.people["blocked"].id)
         self.grid = await self.owner.paint("a common fox --seed 3")
         self.single = await self.picture(self.owner)
+        self.png = await self.owner.download(self.single["attachments"][0])
+        self.wide = await self.picture(self.owner, await self.owner.paint("a wide fox --ar 2:1"))
+        self.lost = await self.owner.paint("a lost fox --seed 4")
+        for file in (self.stage.bot.data / "pictures" / job_of(self.lost)).glob("*.png"):
+            file.unlink()
+        button = {"type": 2, "style": 2, "label": "Set up", "custom_id": "setup:open"}
+        offer = {"content": "Hello!", "components": [{"type": 1, "components": [button]}]}
+        messages = self.stage.server.messages
+        self.offer = messages.create(self.grid["channel_id"], shapes.BOT_ID, offer, {})
         return self
 
     async def refused(self, person, gesture) -> bool:
@@ -112,10 +126,17 @@ class Crowd:
             await asyncio.sleep(0.05)
         raise AssertionError("there was no answer at all")
 
-    async def picture(self, person):
+    async def refused_quietly(self, person, gesture) -> bool:
+        """The same for a gesture that changes a message, or opens a window; and its answer."""
+        before = {m["id"] for m in await person.messages()}
+        self.answer = await gesture
+        new = [m for m in await person.messages() if m["id"] not in before]
+        return any(REFUSED.search(m["content"]) for m in new if m.get("ephemeral_to") == person.id)
+
+    async def picture(self, person, grid=None):
         """Post a picture of one's own."""
         known = {m["id"] for m in await person.messages()}
-        await person.click(self.grid, "U1")
+        await person.click(grid or self.grid, "U1")
         return await person.wait_for(
             lambda m: m["id"] not in known and f"Image #1 <@{person.id}>" in m["content"]
         )
@@ -227,6 +248,207 @@ async def act_on_report(crowd, person, button):
         await crowd.admin.slash("easel unblock", user=crowd.victim.id)
 
 
+def job_of(message):
+    """Return the job under whose buttons a message stands, as it is written there."""
+    return message["components"][0]["components"][0]["custom_id"].split(":")[1]
+
+
+def newest_for(person, text):
+    """Match what only this person sees, with this text."""
+    return lambda m: text in m["content"] and m.get("ephemeral_to") == person.id
+
+
+async def quiet(crowd, person, gesture):
+    """Do something that changes a message; True if it was not refused."""
+    return not await crowd.refused_quietly(person, gesture)
+
+
+async def twice(crowd, person, words, **options):
+    """Use a command that switches something, and back; True if it was not refused."""
+    first = await slash(crowd, person, words, **options)
+    return first and await slash(crowd, person, words)
+
+
+async def fill(crowd, person, gesture, **values):
+    """Open a window and send it; True if neither was refused."""
+    if await crowd.refused_quietly(person, gesture):
+        return False
+    assert crowd.answer["outcome"] == "modal", crowd.answer
+    return not await crowd.refused(person, person.submit(crowd.answer, **values))
+
+
+async def remix(crowd, person, button):
+    """Press a button with Remix on, and send its window; True if neither was refused."""
+    await person.slash("prefer remix")
+    try:
+        pressing = person.click(crowd.grid, button)
+        return await fill(crowd, person, pressing, prompt="a fox of one's own")
+    finally:
+        await person.slash("prefer remix")
+
+
+async def keep_where_owners(crowd, person):
+    """Press ❤️ where the buttons are the painter's own."""
+    await crowd.admin.slash("easel config set", buttons="owner")
+    try:
+        return await quiet(crowd, person, person.click(crowd.single, "❤️"))
+    finally:
+        await crowd.admin.slash("easel config reset", setting="buttons")
+
+
+async def turbo(crowd, person):
+    """Choose the turbo lane, and the usual one again; True if it was not refused."""
+    await person.slash("turbo")
+    switched = "before everybody" in (await person.messages())[-1]["content"]
+    await person.slash("fast")
+    return switched
+
+
+async def press_all(crowd, person, *names):
+    """Press several buttons under the owner's picture; all or none are refused."""
+    answers = [await press(crowd, person, name, under=crowd.single) for name in names]
+    assert len(set(answers)) == 1, answers
+    return answers[0]
+
+
+async def settings_panel(crowd, person):
+    """Press a button of one's own panel, and again; True if it was not refused."""
+    await person.slash("settings")
+    panel = (await person.messages())[-1]
+    first = await quiet(crowd, person, person.press(panel, "settings:remix:true"))
+    return first and await quiet(crowd, person, person.press(panel, "settings:remix:false"))
+
+
+async def keep_data(crowd, person):
+    """Ask for everything to be deleted, and think better of it."""
+    await person.slash("delete_my_data")
+    question = await person.wait_for(newest_for(person, "This deletes everything"))
+    return await quiet(crowd, person, person.click(question, "Keep it"))
+
+
+async def several(crowd, person, button, **values):
+    """Ask for two jobs and answer the question; True if nothing was refused."""
+    asking = person.slash("imagine", prompt="a {red, blue} fox of one's own --steps 2")
+    if await crowd.refused(person, asking):
+        return False
+    question = (await person.messages())[-1]
+    if values:
+        return await fill_quietly(crowd, person, person.click(question, button), **values)
+    return not await crowd.refused_quietly(person, person.click(question, button))
+
+
+async def fill_quietly(crowd, person, gesture, **values):
+    """Open a window and send it, where that changes the message; True if neither was refused."""
+    if await crowd.refused_quietly(person, gesture):
+        return False
+    return not await crowd.refused_quietly(person, person.submit(crowd.answer, **values))
+
+
+async def region(crowd, person, *, upload=False):
+    """Open the panel of Vary (Region) and paint by it; True if nothing was refused."""
+    if not await press(crowd, person, "Vary (Region)", under=crowd.single):
+        return False
+    panel = await person.wait_for(newest_for(person, "Choose the squares"))
+    if upload:
+        if await crowd.refused_quietly(person, person.click(panel, "Upload a mask")):
+            return False
+        sending = person.submit_file(crowd.answer, "mask", crowd.png)
+        return not await crowd.refused_quietly(person, sending)
+    menu = panel["components"][0]["components"][0]["custom_id"]
+    if await crowd.refused_quietly(person, person.press(panel, menu, ["0", "1"])):
+        return False
+    panel = next(m for m in await person.messages() if m["id"] == panel["id"])
+    return not await crowd.refused(person, person.click(panel, "Paint"))
+
+
+async def paint_the_lost(crowd, person):
+    """Press U where no picture is left, and have it painted again; True if nothing was refused."""
+    if not await press(crowd, person, "U1", under=crowd.lost):
+        return False
+    offer = await person.wait_for(
+        lambda m: m.get("ephemeral_to") == person.id and "Paint it again" in str(m["components"])
+    )
+    return await press(crowd, person, "Paint it again", under=offer)
+
+
+async def react_like_a_button(crowd, person, emoji, expected, **rules):
+    """React to the owner's grid; True if what was expected came, False for a refusal by letter."""
+    if rules:
+        await crowd.admin.slash("easel config set", **rules)
+    here, letters = person.channel_id, await person.enter("dm")
+    person.channel_id = here
+    before = {m["id"] for place in (here, letters) for m in await person.messages(place)}
+    await person.react(crowd.grid, emoji)
+    try:
+        for _ in range(400):
+            for place in (here, letters):
+                new = [m for m in await person.messages(place) if m["id"] not in before]
+                if place == here and any(expected(m["content"]) for m in new):
+                    return True
+                if place == letters and any(REFUSED.search(m["content"]) for m in new):
+                    return False
+            await asyncio.sleep(0.05)
+        raise AssertionError("there was no answer at all")
+    finally:
+        await person.unreact(crowd.grid, emoji)
+        if rules:
+            await crowd.admin.slash("easel config reset", setting="buttons")
+
+
+def take_first(crowd, person, **rules):
+    """1️⃣ on the owner's grid."""
+    return react_like_a_button(
+        crowd, person, "1️⃣", lambda text: f"Image #1 <@{person.id}>" in text, **rules
+    )
+
+
+def paint_again(crowd, person):
+    """🔁 on the owner's grid."""
+    return react_like_a_button(
+        crowd, person, "🔁", lambda text: f"<@{person.id}> (" in text and "a common fox" in text
+    )
+
+
+async def cancel_by_menu(crowd, person, *, running):
+    """Use Cancel Job on what is the owner's; True if it was not refused."""
+    if not running:
+        picture = await crowd.picture(crowd.owner)
+        return not await crowd.refused(person, person.menu(picture, "Cancel Job"))
+    job = await crowd.owner.start_long("a long fox")
+    allowed = not await crowd.refused(person, person.menu(job, "Cancel Job"))
+    if not allowed:
+        await crowd.owner.stop(job)
+    return allowed
+
+
+async def into_the_gallery(crowd, person):
+    """React with a star to a grid of the owner's; True if it is shown in the gallery."""
+    prompt = f"a starry fox for {person.name}"
+    await person.react(await crowd.owner.paint(prompt), "⭐")
+    await settle(person)
+    for _ in range(100 if person is crowd.owner or _moderates(crowd, person) else 1):
+        shown = await crowd.admin.messages(crowd.gallery)
+        if any(prompt in message["content"] for message in shown):
+            return True
+        await asyncio.sleep(0.1)
+    return False
+
+
+async def how_by_menu(crowd, person):
+    """Ask how a picture was painted; True if it was not refused."""
+    await person.menu(crowd.single, "Show parameters")
+    shown = await person.wait_for(newest_for(person, "**Seed**"))
+    return await press(crowd, person, "How it was painted", under=shown)
+
+
+async def check_again(crowd, person, gesture):
+    """Open the panel of the setup and press in it; True if neither was refused."""
+    if await crowd.refused(person, gesture):
+        return False
+    panel = (await person.messages())[-1]
+    return not await crowd.refused_quietly(person, person.press(panel, "setup:check"))
+
+
 def rules_file():
     """A file for the imports."""
     return json.dumps(
@@ -245,9 +467,65 @@ ACTIONS = {
     "`/delete_my_data`": lambda c, p: slash(c, p, "delete_my_data"),
     "`/show` of the owner's job": lambda c, p: slash(c, p, "show", job_id=c.grid["id"]),
     "`/imagine`": lambda c, p: slash(c, p, "imagine", prompt="a fox of one's own"),
+    "*Remix mode* in the panel of `/settings`": settings_panel,
+    **{
+        f"`/{command}`": lambda c, p, command=command: slash(c, p, command)
+        for command in (
+            "models",
+            "loras",
+            "samplers",
+            "invite",
+            "relax",
+            "fast",
+            "stealth",
+            "public",
+            "prefer option list",
+        )
+    },
+    **{
+        f"`/prefer {name}`": lambda c, p, name=name: twice(c, p, f"prefer {name}")
+        for name in ("remix", "variability", "auto_dm")
+    },
+    "`/prefer suffix`": lambda c, p: twice(c, p, "prefer suffix", new_value="--no text"),
+    "`/prefer option set`": lambda c, p: slash(
+        c, p, "prefer option set", option="mine", value="--no text"
+    ),
+    "`/turbo` where `lanes` allows it": turbo,
+    "*Keep it* under the question of `/delete_my_data`": keep_data,
+    "`/imagine` of several jobs, and *Yes* under the question": lambda c, p: several(c, p, "Yes"),
+    "`/imagine` of several jobs, and its template sent": lambda c, p: several(
+        c, p, "Edit prompt template", template="a {pink, grey} fox of one's own"
+    ),
+    "`/blend`": lambda c, p: slash(c, p, "blend", image1=c.png, image2=c.png),
+    "`/how`": lambda c, p: slash(c, p, "how", prompt="a fox of one's own --steps 2"),
     "U under the owner's grid": lambda c, p: press(c, p, "U1"),
     "V under the owner's grid": lambda c, p: press(c, p, "V1"),
     "🔄 under the owner's grid": lambda c, p: press(c, p, "🔄"),
+    "🔄 with Remix, and its window sent": lambda c, p: remix(c, p, "🔄"),
+    "V with Remix, and its window sent": lambda c, p: remix(c, p, "V1"),
+    **{
+        f"*{name}* under the owner's picture": lambda c, p, name=name: press(
+            c, p, name, under=c.wide
+        )
+        for name in (
+            "Vary (Strong)",
+            "Upscale (Subtle)",
+            "Upscale (Creative)",
+            "Zoom Out 2x",
+            "Zoom Out 1.5x",
+            "Make Square",
+        )
+    },
+    "*Custom Zoom* under the owner's picture, and its window sent": lambda c, p: fill(
+        c, p, p.click(c.single, "Custom Zoom"), prompt="a fox of one's own --zoom 1.5"
+    ),
+    "⬅️ ➡️ ⬆️ ⬇️ under the owner's picture": lambda c, p: press_all(c, p, "⬅️", "➡️", "⬆️", "⬇️"),
+    "❤️ under the owner's picture": lambda c, p: quiet(c, p, p.click(c.single, "❤️")),
+    "U where the pictures are gone, and *Paint it again*": paint_the_lost,
+    "*Vary (Region)*, squares chosen, and *Paint*": region,
+    "*Vary (Region)*, and the window of *Upload a mask* sent": lambda c, p: region(
+        c, p, upload=True
+    ),
     "*Vary (Subtle)* under the owner's picture": lambda c, p: press(
         c, p, "Vary (Subtle)", under=c.single
     ),
@@ -259,6 +537,31 @@ ACTIONS = {
     ),
     "U where `buttons` is `moderators`": lambda c, p: press(c, p, "U1", buttons="moderators"),
     "U where `buttons` is `owner`": lambda c, p: press(c, p, "U1", buttons="owner"),
+    "🔄 where `buttons` is `owner`": lambda c, p: press(c, p, "🔄", buttons="owner"),
+    "❤️ where `buttons` is `owner`": keep_where_owners,
+    "1️⃣ where `buttons` is `owner`": lambda c, p: take_first(c, p, buttons="owner"),
+    "1️⃣ on the owner's grid": take_first,
+    "🔁 on the owner's grid": paint_again,
+    "*Cancel Job* in the menu of the owner's running job": lambda c, p: cancel_by_menu(
+        c, p, running=True
+    ),
+    "*Cancel Job* in the menu of the owner's picture": lambda c, p: cancel_by_menu(
+        c, p, running=False
+    ),
+    "⭐ on the owner's grid, which brings it into the gallery": into_the_gallery,
+    "*DM Results* in the menu of the owner's picture": lambda c, p: quiet(
+        c, p, p.menu(c.single, "DM Results")
+    ),
+    "*Report Job* in the menu of the owner's picture": lambda c, p: quiet(
+        c, p, p.menu(c.single, "Report Job")
+    ),
+    "*Show parameters* in the menu of the owner's picture": lambda c, p: quiet(
+        c, p, p.menu(c.single, "Show parameters")
+    ),
+    "*How it was painted* under them": how_by_menu,
+    "*Use as image prompt* in a message's menu, and its window sent": lambda c, p: fill(
+        c, p, p.menu(c.single, "Use as image prompt"), prompt="a fox of one's own"
+    ),
     "❌ on the owner's running job": stop_running,
     "❌ on the owner's picture": delete_picture,
     "✉️ on the owner's picture": get_letter,
@@ -284,6 +587,12 @@ ACTIONS = {
     "`/easel queue`": lambda c, p: slash(c, p, "easel queue"),
     "`/easel stats`": lambda c, p: slash(c, p, "easel stats"),
     "`/easel setup`": lambda c, p: slash(c, p, "easel setup"),
+    "*Check again* in the panel of `/easel setup`": lambda c, p: check_again(
+        c, p, p.slash("easel setup")
+    ),
+    "*Set up* under the offer to a new server": lambda c, p: check_again(
+        c, p, p.click(c.offer, "Set up")
+    ),
 }
 
 

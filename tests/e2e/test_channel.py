@@ -2,6 +2,7 @@
 
 import asyncio
 import io
+import time
 
 import pytest
 from PIL import Image
@@ -292,8 +293,13 @@ async def test_cross_stops_a_running_job(shared, painter):
     running = await painter.start_long("an endless fox")
     other = await shared.person("painter2")
     await other.react(running, "❌")
+    asked = time.monotonic()
+    await other.slash("help")
+    usual = time.monotonic() - asked
     await asyncio.sleep(0.5)
+    asked = time.monotonic()
     stopped = await painter.stop(running)
+    assert time.monotonic() - asked < 5 + 10 * usual, f"an answer takes {usual:.1f} s just now"
     assert stopped["content"] == (f"**an endless fox --steps 5000** - <@{painter.id}> (Stopped)")
     assert not stopped["attachments"]
     await painter.unreact(stopped, "❌")

@@ -186,16 +186,24 @@ async def test_a_painter_nobody_can_reach(shared, painter):
 
 
 async def test_painting_does_not_keep_people_waiting(painter):
-    """While a picture is painted the bot answers others in a moment."""
+    """While a picture is painted the bot answers others in a moment.
+
+    On a machine that has more to do, a moment is what it takes without a picture, a few times.
+    """
+
+    async def waits():
+        for _ in range(10):
+            asked = time.monotonic()
+            await painter.slash("help")
+            yield time.monotonic() - asked
+
+    before = [wait async for wait in waits()]
     running = await painter.start_long("a busy fox")
-    waits = []
-    for _ in range(10):
-        asked = time.monotonic()
-        await painter.slash("help")
-        waits.append(time.monotonic() - asked)
+    meanwhile = [wait async for wait in waits()]
     await painter.stop(running)
-    assert statistics.median(waits) < 1
-    assert max(waits) < 3
+    usual = statistics.median(before + [wait async for wait in waits()])
+    assert statistics.median(meanwhile) < max(0.5, 4 * usual)
+    assert max(meanwhile) < max(2, 16 * usual)
 
 
 async def test_the_connection_may_break_while_it_paints(shared, painter):

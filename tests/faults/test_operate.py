@@ -57,8 +57,12 @@ async def test_a_running_bot_is_asked(scene):
     code, said = await easel(scene, "doctor")
     assert "the bot is running, 0 jobs painting, 0 waiting" in said
 
+    begun = time.monotonic()
+    await easel(scene, "stats")
+    asked = time.monotonic()
     code, said = await easel(scene, "drain")
     assert (code, said) == (0, "The bot has stopped; its queue is kept.\n")
+    assert time.monotonic() - asked < 10 + (asked - begun), "beside the start of the command"
     assert await asyncio.wait_for(scene.process.wait(), 30) == 0
     assert not socket.exists()
     code, said = await easel(scene, "drain")

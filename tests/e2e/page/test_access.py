@@ -330,11 +330,14 @@ async def test_a_thousand_messages_scroll_smoothly(visit, shared):
         tools = await page.context.new_cdp_session(page)
         await tools.send("Performance.enable")
         await page.evaluate(SCROLL)  # what is seen for the first time costs more
-        before = await layout_s(tools)
-        await page.evaluate(SCROLL)
-        work[name] = await layout_s(tools) - before
+        took = []
+        for _ in range(3):
+            before = await layout_s(tools)
+            await page.evaluate(SCROLL)
+            took.append(await layout_s(tools) - before)
+        work[name] = min(took)  # whatever else the machine does only makes it more
         shared.server.world.remove_channel(channel["id"])
-    assert work["long"] < 6 * work["short"], work
+    assert work["long"] < 4 * work["short"], work
 
 
 async def layout_s(tools):
