@@ -274,7 +274,6 @@ def jump(guild_id: int | None, channel_id: int, message_id: int) -> str:
     return f"https://discord.com/channels/{guild_id or '@me'}/{channel_id}/{message_id}"
 
 
-@in_its_language
 def letter(job: Job, seed: int) -> str:
     """Stand over the pictures sent by direct message."""
     about = _("**Job ID**: {job_id}\n**seed** {seed}").format(job_id=job.id, seed=seed)

@@ -3,6 +3,7 @@
 import sqlite3
 
 import pytest
+from easel_tests_painter import walk
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
@@ -70,6 +71,91 @@ async def test_the_language_of_a_server_is_shown(admin):
     await admin.slash("easel config reset", setting="language")
     shown = (await admin.messages())[-1]["content"]
     assert "Language of what everybody sees: the server's own" in shown
+
+
+@pytest.mark.parametrize(
+    ("locale", "help_says", "title", "refusal", "reset"),
+    [
+        ("zh-CN", "## 如何作画", "**参数无效**", "`--steps` 必须是", "重置设置"),
+        ("zh-TW", "## 如何作畫", "**參數無效**", "`--steps` 必須是", "重置設定"),
+        (
+            "en-GB",
+            "## How to paint",
+            "**Invalid parameter**",
+            "`--steps` must be",
+            "Reset Settings",
+        ),
+        ("fr", "## How to paint", "**Invalid parameter**", "`--steps` must be", "Reset Settings"),
+    ],
+)
+async def test_each_person_is_answered_in_their_own_language(
+    shared, locale, help_says, title, refusal, reset
+):
+    """Help, refusals and the panel are in the language of who asks; English where it is unknown."""
+    person = await shared.person()
+    person.locale = locale
+    await person.slash("help")
+    assert help_says in _text((await person.messages())[-1])
+    await person.slash("imagine", prompt="a fox --steps 0")
+    await person.wait_for(said_to(person, title, refusal))
+    await person.slash("settings")
+    labels = [part.get("label") for part in walk((await person.messages())[-1]["components"])]
+    assert reset in labels
+
+
+async def test_a_chinese_server_sees_chinese_and_each_person_their_own(shared, painter, admin):
+    """Progress, result and buttons are in the server's language, a refusal in the presser's."""
+    await admin.slash("easel config set", language="zh-CN")
+    await painter.slash("imagine", prompt="a slow fox --seed 74 --steps 5000")
+    shown = await painter.wait_for(lambda m: "slow fox" in m["content"] and "%)" in m["content"])
+    assert "步，共 5000 步" in shown["content"]
+    await painter.react(shown, "❌")
+    await painter.wait_for(lambda m: m["id"] == shown["id"] and "（已停止）" in m["content"])
+
+    grid = await painter.paint("a shared fox --seed 75")
+    await painter.click(grid, "U1")
+    single = await painter.wait_for(
+        lambda m: "shared fox" in m["content"] and "图片 #1" in m["content"]
+    )
+    await painter.click(single, "变化（强烈）")
+    vary = await painter.wait_for(
+        lambda m: "变化（强烈），作者" in m["content"] and m["components"]
+    )
+    assert vary["message_reference"]["message_id"] == single["id"]
+    await painter.wait_for(
+        lambda m: m["id"] == single["id"] and "变化（强烈）" in _labels(m, style=1)
+    )
+
+    await admin.slash("easel config set", buttons="owner")
+    stranger = await shared.person("stranger")
+    await stranger.click(grid, "V1")
+    await stranger.wait_for(said_to(stranger, "the buttons under a grid are its painter's own"))
+    stranger.locale = "zh-TW"
+    await stranger.click(grid, "V2")
+    await stranger.wait_for(said_to(stranger, "在本伺服器"))
+
+
+async def test_a_chinese_job_outlives_a_restart(stage):
+    """A job that is taken up again after a restart goes on in its language."""
+    admin, painter = await stage.person("admin"), await stage.person()
+    await admin.slash("easel config set", language="zh-TW")
+    await painter.start_long("a lasting fox --seed 76")
+    await stage.bot.kill()
+    await stage.bot.start()
+    shown = await painter.wait_for(lambda m: "lasting" in m["content"] and "%)" in m["content"])
+    assert "步，共 5000 步" in shown["content"]
+    await painter.react(shown, "❌")
+    await painter.wait_for(lambda m: "lasting" in m["content"] and "（已停止）" in m["content"])
+
+
+def _text(message):
+    """Return the text of a message made of parts."""
+    return "\n".join(part["content"] for part in walk(message["components"]) if part["type"] == 10)
+
+
+def _labels(message, style):
+    """Return what stands on the buttons of one colour."""
+    return [p.get("label") for p in walk(message["components"]) if p.get("style") == style]
 
 
 def _languages(shared, shown):

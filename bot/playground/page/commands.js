@@ -19,19 +19,23 @@ const SLASH = 1;
 const ON_MESSAGE = 3;
 
 /**
- * @typedef {{path: string, description: string, options: object[], command: object}} Entry
- * one thing that can be run: a command, or a subcommand with its path ("easel config show")
+ * @typedef {{path: string, shown: string, description: string, options: object[], command: object}} Entry
+ * one thing that can be run: a command, or a subcommand with its path ("easel config show"), which
+ * is shown in the reader's language
  */
 
-function walk(command, node, path) {
+function walk(command, node, path, shown) {
   const children = (node.options ?? []).filter(
     (one) => one.type === KIND.sub || one.type === KIND.group,
   );
-  if (children.length) return children.flatMap((one) => walk(command, one, `${path} ${one.name}`));
+  if (children.length)
+    return children.flatMap((one) =>
+      walk(command, one, `${path} ${one.name}`, `${shown} ${localised(one, "name")}`),
+    );
   const options = [...(node.options ?? [])].sort(
     (a, b) => Boolean(b.required) - Boolean(a.required),
   );
-  return [{ path, description: localised(node, "description"), options, command }];
+  return [{ path, shown, description: localised(node, "description"), options, command }];
 }
 
 /** Painting comes first, then plain commands, then those with subcommands. */
@@ -55,13 +59,13 @@ export function isOffered(command, channel, bits) {
 export function entriesOf(commands) {
   return commands
     .filter((one) => (one.type ?? SLASH) === SLASH)
-    .flatMap((one) => walk(one, one, one.name))
+    .flatMap((one) => walk(one, one, one.name, localised(one, "name")))
     .sort((a, b) => place(a) - place(b) || a.path.localeCompare(b.path));
 }
 
 /** How an entry stands in the list over the message box. */
-export const inPicker = ({ path, description, options }) => ({
-  title: `/${path}`,
+export const inPicker = ({ path, shown, description, options }) => ({
+  title: shown === path ? `/${path}` : `/${path} ${shown}`,
   detail: description,
   note: options.map((one) => (one.required ? one.name : `${one.name}?`)).join(" "),
 });
@@ -71,18 +75,20 @@ export const messageCommands = (commands) => commands.filter((one) => one.type =
 /** The entries that fit what stands after the slash, best first. */
 export function matching(entries, typed) {
   const text = typed.toLowerCase();
-  const rank = ({ path }) =>
-    path.startsWith(text) ? 0 : path.includes(` ${text}`) ? 1 : path.includes(text) ? 2 : 3;
+  const fit = (name) =>
+    name.startsWith(text) ? 0 : name.includes(` ${text}`) ? 1 : name.includes(text) ? 2 : 3;
+  const rank = ({ path, shown }) => Math.min(fit(path), fit(shown));
   return entries.filter((one) => rank(one) < 3).sort((a, b) => rank(a) - rank(b));
 }
 
-/** The entry that a typed line names in full, and what stands behind it. */
+/** The entry that a typed line names in full, by which name, and what stands behind it. */
 export function readLine(entries, line) {
   const text = line.replace(/^\s*\//, "");
   const hit = entries
-    .filter(({ path }) => text === path || (text.startsWith(path) && /\s/.test(text[path.length])))
-    .sort((a, b) => b.path.length - a.path.length)[0];
-  return hit ? { entry: hit, rest: text.slice(hit.path.length).replace(/^\s/, "") } : null;
+    .flatMap((entry) => [entry.path, entry.shown].map((name) => ({ entry, name })))
+    .filter(({ name }) => text === name || (text.startsWith(name) && /\s/.test(text[name.length])))
+    .sort((a, b) => b.name.length - a.name.length)[0];
+  return hit ? { ...hit, rest: text.slice(hit.name.length).replace(/^\s/, "") } : null;
 }
 
 /** `name: value` pairs, if the text begins with one; else everything is the main option's. */

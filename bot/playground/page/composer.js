@@ -218,7 +218,7 @@ export class Composer {
     if (
       !read ||
       (!complete &&
-        this.box.value.trimEnd() === `/${read.entry.path}` &&
+        this.box.value.trimEnd() === `/${read.name}` &&
         !this.box.value.endsWith(" "))
     )
       return false;

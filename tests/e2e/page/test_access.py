@@ -189,6 +189,8 @@ async def test_chinese(visit):
     assert await page.evaluate(nothing_english) == []
     await page.get_by_role("textbox", name="消息", exact=True).fill("/")
     await expect(page.get_by_role("listbox", name="命令")).to_be_visible()
+    await page.get_by_role("textbox", name="消息", exact=True).fill("/想象")
+    await expect(page.get_by_role("option", name="/imagine 想象")).to_be_visible()
 
 
 async def test_the_wire_is_shown_and_saved(visit, shared, tmp_path):
