@@ -64,6 +64,25 @@ async def test_a_server_without_a_rule_speaks_its_own_language(shared, painter):
     assert _languages(shared, "a local fox%") == ["zh-CN"]
 
 
+async def test_a_server_is_spoken_to_in_its_language_and_a_person_in_theirs(admin, painter):
+    """Messages that all see are in the server's language, refusals in that of who presses."""
+    await admin.slash("easel config set", language="zh-CN")
+    grid = await painter.paint("a talking fox --seed 74")
+    await painter.click(grid, "V2")
+    varied = await painter.wait_for(lambda m: "fox** - 变化" in m["content"] and m["components"])
+    assert f"作者 <@{painter.id}>" in varied["content"]
+    painter.locale = "zh-TW"
+    await painter.slash("imagine", prompt="a fox --sampler oiler")
+    refused = (await painter.messages())[-1]
+    assert refused["ephemeral_to"] == painter.id
+    assert "必須是" in refused["content"]
+    await painter.slash("imagine", prompt="a fox <lora:ink>")
+    refused = (await painter.messages())[-1]
+    assert "這裡沒有名為 ink 的 LoRA" in refused["content"]
+    await painter.react(varied, "❌")
+    await painter.gone(varied)
+
+
 async def test_the_language_of_a_server_is_shown(admin):
     """`/easel config show` says which language was chosen, or that it is the server's own."""
     await admin.slash("easel config set", language="zh-TW")

@@ -45,6 +45,20 @@ async def test_old_messages_work_with_an_empty_database(stage):
     await painter.gone(grid)
 
 
+async def test_old_messages_in_chinese_work_with_an_empty_database(stage):
+    """Nothing is read back from the words of a message: those in Chinese go on as well."""
+    painter, admin = await stage.person(), await stage.person("admin")
+    await admin.slash("easel config set", language="zh-TW")
+    grid = await painter.paint("a lost fox --seed 7")
+    await admin.click(grid, "V1")
+    varied = await admin.wait_for(lambda m: "fox** - 變化" in m["content"] and is_grid(m))
+    await lose_everything(stage)
+    await painter.click(varied, "U2")
+    await painter.wait_for(lambda m: f"Image #2 <@{painter.id}>" in m["content"])
+    await admin.react(varied, "❌")
+    await admin.gone(varied)
+
+
 async def test_a_message_whose_picture_is_gone_is_a_sentence(stage):
     """Where the file cannot be had either, the button says so and nothing else happens."""
     painter = await stage.person()
