@@ -48,6 +48,20 @@ async def test_every_denial_has_a_twin():
         assert may or any((action, twin) in allowed for twin in TWINS[who]), (action, who)
 
 
+@pytest.mark.asyncio(loop_scope="function")
+async def test_every_command_and_button_has_a_row():
+    """Nothing that the bot offers is missing: commands, menus, and buttons under pictures."""
+    from bot.buttons import FACES, NUMBERED
+    from bot.documents import commands
+
+    actions = "\n".join(action for action, *_ in ROWS[1:])
+    for command in commands():
+        form = "*{}*" if "menu" in command["kind"] else "`/{}`"
+        assert form.format(command["name"]) in actions
+    faces = (FACES[op].label or FACES[op].emoji for op in FACES.keys() - NUMBERED)
+    assert not [face for face in faces if face not in actions]
+
+
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
 async def crowd(tmp_path_factory, patient_model, open_stage):
     """A stage with everybody of the table on it, and the owner's grid."""
@@ -103,6 +117,8 @@ class Crowd:
         self.single = await self.picture(self.owner)
         self.png = await self.owner.download(self.single["attachments"][0])
         self.wide = await self.picture(self.owner, await self.owner.paint("a wide fox --ar 2:1"))
+        await self.owner.slash("shorten", prompt="a very small and quite common fox in the snow")
+        self.shortened = await self.owner.wait_for(lambda m: "shorten:0" in str(m["components"]))
         self.lost = await self.owner.paint("a lost fox --seed 4")
         for file in (self.stage.bot.data / "pictures" / job_of(self.lost)).glob("*.png"):
             file.unlink()
@@ -497,6 +513,10 @@ ACTIONS = {
         c, p, "Edit prompt template", template="a {pink, grey} fox of one's own"
     ),
     "`/blend`": lambda c, p: slash(c, p, "blend", image1=c.png, image2=c.png),
+    "`/shorten`": lambda c, p: slash(c, p, "shorten", prompt="a very small fox"),
+    "1️⃣ under the owner's `/shorten`, and its window sent": lambda c, p: fill(
+        c, p, p.press(c.shortened, "shorten:0"), prompt="a fox of one's own"
+    ),
     "`/how`": lambda c, p: slash(c, p, "how", prompt="a fox of one's own --steps 2"),
     "U under the owner's grid": lambda c, p: press(c, p, "U1"),
     "V under the owner's grid": lambda c, p: press(c, p, "V1"),
