@@ -154,17 +154,18 @@ async def test_a_chinese_server_sees_chinese_and_each_person_their_own(shared, p
     await stranger.wait_for(said_to(stranger, "在本伺服器"))
 
 
-async def test_a_chinese_job_outlives_a_restart(stage):
+async def test_a_chinese_job_outlives_a_restart(open_stage, tmp_path, patient_model):
     """A job that is taken up again after a restart goes on in its language."""
-    admin, painter = await stage.person("admin"), await stage.person()
-    await admin.slash("easel config set", language="zh-TW")
-    await painter.start_long("a lasting fox --seed 76")
-    await stage.bot.kill()
-    await stage.bot.start()
-    shown = await painter.wait_for(lambda m: "lasting" in m["content"] and "%)" in m["content"])
-    assert "步，共 5000 步" in shown["content"]
-    await painter.react(shown, "❌")
-    await painter.wait_for(lambda m: "lasting" in m["content"] and "（已停止）" in m["content"])
+    async with open_stage(tmp_path, patient_model) as stage:
+        admin, painter = await stage.person("admin"), await stage.person()
+        await admin.slash("easel config set", language="zh-TW")
+        await painter.start_long("a lasting fox --seed 76")
+        await stage.bot.kill()
+        await stage.bot.start()
+        shown = await painter.wait_for(lambda m: "lasting" in m["content"] and "%)" in m["content"])
+        assert "步，共 5000 步" in shown["content"]
+        await painter.react(shown, "❌")
+        await painter.wait_for(lambda m: "lasting" in m["content"] and "（已停止）" in m["content"])
 
 
 def _text(message):
