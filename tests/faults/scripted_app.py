@@ -9,7 +9,6 @@ import json
 import os
 import signal
 import sys
-import threading
 import time
 
 import aiosqlite
@@ -91,14 +90,6 @@ async def measure_lag(path: str) -> None:
             file.write(f"{(time.perf_counter() - before - 0.01) * 1000:.1f}\n")
 
 
-def note_cpu(path: str) -> None:
-    """Write again and again how much of a processor this process has had, in seconds."""
-    with open(path, "w", buffering=1) as file:
-        while True:
-            file.write(f"{time.time():.3f} {time.process_time():.3f}\n")
-            time.sleep(0.01)
-
-
 class Points:
     """Counts what is passed, and ends the process at one of them without any goodbye."""
 
@@ -132,6 +123,4 @@ def arm(points: Points) -> None:
 if __name__ == "__main__":
     arm(Points(*OPTIONS.get("kill", ())))
     bot.app.Engine = ScriptedEngine
-    if "cpu" in OPTIONS:
-        threading.Thread(target=note_cpu, args=(OPTIONS["cpu"],), daemon=True).start()
     os._exit(bot.app.main())

@@ -5,7 +5,6 @@ import os
 import statistics
 import sys
 import time
-from bisect import bisect_right
 
 import pytest
 
@@ -55,28 +54,11 @@ class Watch:
             await asyncio.sleep(0.01)
 
 
-class Used:
-    """How much of a processor the bot had used by any moment, from its own notes."""
-
-    def __init__(self, notes) -> None:
-        rows = [line.split() for line in notes.read_text().splitlines()]
-        self.moments, self.seconds = zip(*(map(float, row) for row in rows), strict=True)
-
-    def at(self, moment: float) -> float:
-        """Seconds by the note before that moment."""
-        return self.seconds[max(bisect_right(self.moments, moment) - 1, 0)]
-
-
-async def test_a_thousand_at_once(make_scene, monkeypatch):
-    """A thousand /imagine in a second: each is acknowledged or refused within 2.5 s.
-
-    The seconds are the bot's own, on a processor: what else the machine does does not count, and
-    so Discord's patience, which counts that too, is longer here.
-    """
-    monkeypatch.setattr("bot.playground.interactions.ACKNOWLEDGE_S", 120.0)
+async def test_a_thousand_at_once(make_scene):
+    """A thousand /imagine in a second: each is acknowledged or refused within 2.5 s."""
     scene = make_scene(RUNNING_PER_PAINTER="3", WAITING_PER_PAINTER="10", WAITING_PER_SERVER="500")
-    people, notes = crowd(scene, 200), scene.folder / "cpu"
-    await scene.start(paint_s=2, room=32, cpu=str(notes))
+    people = crowd(scene, 200)
+    await scene.start(paint_s=0.5, room=32)
     await scene.until_online()
     watch = Watch(scene)
     looking = asyncio.create_task(watch.run())
@@ -89,20 +71,17 @@ async def test_a_thousand_at_once(make_scene, monkeypatch):
         while watch.left:
             await asyncio.sleep(0.05)
     looking.cancel()
-    used = Used(notes)
-    own = sorted(used.at(now) - used.at(asked) for asked, now, _ in watch.answers)
     waits = sorted(now - asked for asked, now, _ in watch.answers)
     # the first ones may be painting before one has looked
     accepted = sum("Waiting to start" in said or "%)" in said for _, _, said in watch.answers)
     refused = sum("Queue full" in said for _, _, said in watch.answers)
     sys.stdout.write(
-        f"\n{BURST} asked in {sent_s:.2f} s: {accepted} accepted, {refused} refused; its own time"
-        f" p50 {own[BURST // 2]:.2f} s, p99 {own[-BURST // 100]:.2f} s, max {own[-1]:.2f} s;"
-        f" by the clock p50 {waits[BURST // 2]:.2f} s, max {waits[-1]:.2f} s\n"
+        f"\n{BURST} asked in {sent_s:.2f} s: {accepted} accepted, {refused} refused, "
+        f"p50 {waits[BURST // 2]:.2f} s, p99 {waits[-BURST // 100]:.2f} s, max {waits[-1]:.2f} s\n"
     )
     assert accepted + refused == BURST
     assert accepted >= 500
-    assert own[-1] <= 2.5
+    assert waits[-1] <= 2.5
 
 
 async def test_the_peak_of_a_thousand_painters(make_scene):
