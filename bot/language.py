@@ -7,13 +7,15 @@ language, is added.
 
 import functools
 import gettext as gnu
+import io
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
 from pathlib import Path
 from typing import Concatenate, ParamSpec, Protocol, TypeVar
 
-from bot.dictionary import open_catalogue
+import polib
+
 from engine import Sentence
 
 LOCALE = Path(__file__).with_name("locale")
@@ -44,6 +46,16 @@ def _catalogue(language: str) -> gnu.NullTranslations:
     if language == ENGLISH:
         return gnu.NullTranslations()
     return open_catalogue(file_of(language))
+
+
+def open_catalogue(path: Path) -> gnu.NullTranslations:
+    """Read a .po file, so that nothing has to be compiled.
+
+    Raises:
+        OSError: it cannot be read, or a line is none that belongs there.
+
+    """
+    return gnu.GNUTranslations(io.BytesIO(polib.pofile(str(path)).to_binary()))
 
 
 def file_of(language: str) -> Path:

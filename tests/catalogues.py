@@ -5,14 +5,14 @@ translation, what nobody says any more is gone.
 """
 
 import ast
-import json
 import re
 from collections.abc import Iterator
 from pathlib import Path
 
+import polib
 from discord import app_commands
 
-from bot import dictionary, language
+from bot import language
 
 ROOT = Path(__file__).parents[1]
 MARKS = {"_", "N_", "ngettext", "Sentence"}
@@ -23,7 +23,6 @@ FOREIGN = {
     "client.py": "the operator's terminal",
     "control.py": "the operator's terminal",
     "database.py": "the operator's terminal",
-    "dictionary.py": "says nothing",
     "doctor.py": "the operator's terminal",
     "documents.py": "the README, in English",
     "estate.py": "keeps data",
@@ -100,9 +99,14 @@ def _of_command(command) -> Iterator[Key]:
             yield from (("", choice.name, "") for choice in option.choices)
 
 
-def key_of(entry: dictionary.Entry) -> Key:
+def key_of(entry: polib.POEntry) -> Key:
     """Return the key of an entry of a .po file."""
-    return entry.get("msgctxt", ""), entry["msgid"], entry.get("msgid_plural", "")
+    return entry.msgctxt or "", entry.msgid, entry.msgid_plural or ""
+
+
+def text_of(entry: polib.POEntry) -> str:
+    """Return an entry's translation; Chinese has one form for every number."""
+    return entry.msgstr_plural.get(0, "") if entry.msgid_plural else entry.msgstr
 
 
 def placeholders(text: str) -> list[str]:
@@ -110,35 +114,25 @@ def placeholders(text: str) -> list[str]:
     return sorted(re.findall(r"\{[^{}]*\}", text))
 
 
-def written(entry: dictionary.Entry) -> str:
-    """Return an entry as it stands in a .po file."""
-    names = {name: name for name in ("msgctxt", "msgid", "msgid_plural", "msgstr")}
-    names["msgstr0"] = "msgstr[0]"
-    return "".join(
-        f"{shown} {json.dumps(entry[name], ensure_ascii=False)}\n"
-        for name, shown in names.items()
-        if name in entry
-    )
-
-
-def fresh(known: list[dictionary.Entry], keys: set[Key]) -> list[dictionary.Entry]:
-    """Return the entries of these keys in their order, with the translations that are known."""
-    texts = {key_of(entry): entry.get("msgstr0", entry.get("msgstr", "")) for entry in known}
-    entries = []
-    for context, sentence, plural in [("", "", ""), *sorted(keys, key=lambda k: (k[1], k))]:
-        entry = {"msgctxt": context} if context else {}
-        entry |= {"msgid": sentence} | ({"msgid_plural": plural} if plural else {})
-        entry["msgstr0" if plural else "msgstr"] = texts.get((context, sentence, plural), "")
-        entries.append(entry)
-    return entries
+def fresh(known: polib.POFile, keys: set[Key]) -> polib.POFile:
+    """Return a catalogue of these keys in their order, with the translations that are known."""
+    texts = {key_of(entry): text_of(entry) for entry in known}
+    catalogue = polib.POFile(wrapwidth=0)
+    catalogue.metadata = known.metadata
+    catalogue.header = "Kept up to date by `python tests/catalogues.py`."
+    for context, sentence, plural in sorted(keys, key=lambda key: (key[1], key)):
+        text = texts.get((context, sentence, plural), "")
+        said = {"msgstr_plural": {0: text}} if plural else {"msgstr": text}
+        named = {"msgctxt": context or None, "msgid": sentence, "msgid_plural": plural}
+        catalogue.append(polib.POEntry(**named, **said))
+    return catalogue
 
 
 def main() -> None:
     """Bring every catalogue up to date."""
     for name in language.LANGUAGES[1:]:
         path = language.file_of(name)
-        entries = fresh(dictionary.read(path), wanted())
-        path.write_text("\n".join(map(written, entries)), "utf-8")
+        fresh(polib.pofile(str(path)), wanted()).save(str(path))
 
 
 if __name__ == "__main__":
