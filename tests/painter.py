@@ -116,6 +116,10 @@ class Painter:
         rows: list[Json] = await self.call("GET", path, limit=str(limit))
         return rows
 
+    async def told(self) -> Json:
+        """The newest message that this person alone sees."""
+        return [m for m in await self.messages() if m.get("ephemeral_to") == self.id][-1]
+
     async def wait_for(
         self,
         wanted: Callable[[Json], Any],

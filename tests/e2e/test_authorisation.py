@@ -315,7 +315,7 @@ async def keep_where_owners(crowd, person):
 async def turbo(crowd, person):
     """Choose the turbo lane, and the usual one again; True if it was not refused."""
     await person.slash("turbo")
-    switched = "before everybody" in (await person.messages())[-1]["content"]
+    switched = "before everybody" in (await person.told())["content"]
     await person.slash("fast")
     return switched
 
@@ -330,7 +330,7 @@ async def press_all(crowd, person, *names):
 async def settings_panel(crowd, person):
     """Press a button of one's own panel, and again; True if it was not refused."""
     await person.slash("settings")
-    panel = (await person.messages())[-1]
+    panel = await person.told()
     first = await quiet(crowd, person, person.press(panel, "settings:remix:true"))
     return first and await quiet(crowd, person, person.press(panel, "settings:remix:false"))
 
@@ -347,7 +347,7 @@ async def several(crowd, person, button, **values):
     asking = person.slash("imagine", prompt="a {red, blue} fox of one's own --steps 2")
     if await crowd.refused(person, asking):
         return False
-    question = (await person.messages())[-1]
+    question = await person.told()
     if values:
         return await fill_quietly(crowd, person, person.click(question, button), **values)
     return not await crowd.refused_quietly(person, person.click(question, button))
@@ -461,7 +461,7 @@ async def check_again(crowd, person, gesture):
     """Open the panel of the setup and press in it; True if neither was refused."""
     if await crowd.refused(person, gesture):
         return False
-    panel = (await person.messages())[-1]
+    panel = await person.told()
     return not await crowd.refused_quietly(person, person.press(panel, "setup:check"))
 
 

@@ -52,7 +52,7 @@ async def test_a_prompt_that_cannot_be_painted(shared, painter, prompt, named):
     public = [m["id"] for m in await painter.messages() if "ephemeral_to" not in m]
     accepted = shared.bot.log.count(" accepted ")
     await painter.slash("imagine", prompt=prompt)
-    refused = (await painter.messages())[-1]
+    refused = await painter.told()
     assert named in refused["content"]
     assert refused["ephemeral_to"] == painter.id
     stranger = await shared.person("stranger")
@@ -73,7 +73,7 @@ async def test_a_painter_with_a_full_queue(shared, painter):
     assert shared.bot.log.count(" accepted ") == accepted
 
     await painter.slash("info")
-    listed = (await painter.messages())[-1]
+    listed = await painter.told()
     assert listed["ephemeral_to"] == painter.id
     assert "**a queue of foxes --steps 5000** (painting)" in listed["content"]
     assert "**queued fox 2 --steps 5000** (" in listed["content"]

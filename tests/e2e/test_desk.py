@@ -16,8 +16,7 @@ def says(text, to=None):
 
 async def last(person):
     """Return the newest answer that this person alone sees."""
-    mine = [m for m in await person.messages() if m.get("ephemeral_to") == person.id]
-    return mine[-1]["content"]
+    return (await person.told())["content"]
 
 
 # -- layers ---------------------------------------------------------------------------------------
@@ -75,7 +74,7 @@ async def test_rules_travel_in_a_file(admin):
     await admin.slash("easel config set", steps=33, cooldown=1)
     await admin.slash("easel words add", word="badger", weight="warn")
     await admin.slash("easel config export")
-    message = (await admin.messages())[-1]
+    message = await admin.told()
     content = await admin.download(message["attachments"][0])
     assert json.loads(content)["rules"] == {"steps": 33, "cooldown": 1}
     await admin.slash("easel config reset")
@@ -299,7 +298,7 @@ async def test_pictures_taken_out_are_in_the_gallery(shared, painter, admin):
 async def test_the_panel_sets_what_is_chosen(shared, painter, admin):
     """What is chosen in the panel holds at once, and the panel shows it; empty takes it back."""
     await admin.slash("easel setup")
-    panel = (await admin.messages())[-1]
+    panel = await admin.told()
     general = await admin.enter("general")
     await admin.enter("painting")
     await admin.press(panel, "setup:channels", [general])

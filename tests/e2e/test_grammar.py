@@ -155,7 +155,7 @@ async def test_more_than_the_rules_allow_is_refused(painter, admin):
     await admin.slash("easel config set", batch=2)
     try:
         await painter.slash("imagine", prompt="fox {1, 2, 3}")
-        refused = (await painter.messages())[-1]
+        refused = await painter.told()
         assert "**Job action restricted**\nThat makes 3 jobs; 2 at once" in refused["content"]
         assert "/imagine prompt: fox {1, 2, 3}" in refused["content"]
     finally:
@@ -216,7 +216,7 @@ async def test_other_links_are_refused_before_anything_is_queued(shared, painter
     """A link to anywhere else is refused, and one is told to attach the picture instead."""
     accepted = shared.bot.log.count(" accepted ")
     await painter.slash("imagine", prompt=f"{address} a fox")
-    refused = (await painter.messages())[-1]
+    refused = await painter.told()
     assert "**Invalid link**" in refused["content"]
     assert "must be attached here" in refused["content"]
     assert shared.bot.log.count(" accepted ") == accepted
@@ -232,7 +232,7 @@ async def test_a_control_picture_leads(shared, painter):
         ({"prompt": "fox --control depth", "control": png()}, "There is no ControlNet depth"),
     ):
         await painter.slash("imagine", **options)
-        assert named in (await painter.messages())[-1]["content"]
+        assert named in (await painter.told())["content"]
 
 
 async def test_a_lora_is_looked_for_before_anything_is_queued(painter):
@@ -242,7 +242,7 @@ async def test_a_lora_is_looked_for_before_anything_is_queued(painter):
         ("fox <lora:ink:0.5>", "The file of the LoRA ink is damaged."),
     ):
         await painter.slash("imagine", prompt=prompt)
-        assert named in (await painter.messages())[-1]["content"]
+        assert named in (await painter.told())["content"]
 
 
 # -- pictures that are looked at -------------------------------------------------------------------
@@ -331,7 +331,7 @@ async def test_what_there_is_can_be_asked(painter, place, command, options, name
     await painter.enter(place)
     await painter.slash(command, **options)
     said = await painter.wait_for(says(named, painter.id))
-    assert said == (await painter.messages())[-1]
+    assert said == await painter.told()
 
 
 @pytest.mark.parametrize(
@@ -369,4 +369,4 @@ async def test_one_job_may_run_in_another_mode(shared, painter):
     await painter.slash("imagine", prompt="a secret fox --stealth --steps 2")
     await painter.wait_for(says("a secret fox", painter.id))
     await painter.slash("imagine", prompt="a hasty fox --turbo")
-    assert "The lane `turbo` is not allowed here" in (await painter.messages())[-1]["content"]
+    assert "The lane `turbo` is not allowed here" in (await painter.told())["content"]

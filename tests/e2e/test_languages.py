@@ -73,11 +73,11 @@ async def test_a_server_is_spoken_to_in_its_language_and_a_person_in_theirs(admi
     assert f"作者 <@{painter.id}>" in varied["content"]
     painter.locale = "zh-TW"
     await painter.slash("imagine", prompt="a fox --sampler oiler")
-    refused = (await painter.messages())[-1]
+    refused = await painter.told()
     assert refused["ephemeral_to"] == painter.id
     assert "必須是" in refused["content"]
     await painter.slash("imagine", prompt="a fox <lora:ink>")
-    refused = (await painter.messages())[-1]
+    refused = await painter.told()
     assert "這裡沒有名為 ink 的 LoRA" in refused["content"]
     await painter.react(varied, "❌")
     await painter.gone(varied)
@@ -88,7 +88,7 @@ async def test_the_language_of_a_server_is_shown(admin):
     await admin.slash("easel config set", language="zh-TW")
     await admin.wait_for(said_to(admin, "Language of what everybody sees: zh-TW"))
     await admin.slash("easel config reset", setting="language")
-    shown = (await admin.messages())[-1]["content"]
+    shown = (await admin.told())["content"]
     assert "Language of what everybody sees: the server's own" in shown
 
 
@@ -114,11 +114,11 @@ async def test_each_person_is_answered_in_their_own_language(
     person = await shared.person()
     person.locale = locale
     await person.slash("help")
-    assert help_says in _text((await person.messages())[-1])
+    assert help_says in _text(await person.told())
     await person.slash("imagine", prompt="a fox --steps 0")
     await person.wait_for(said_to(person, title, refusal))
     await person.slash("settings")
-    labels = [part.get("label") for part in walk((await person.messages())[-1]["components"])]
+    labels = [part.get("label") for part in walk((await person.told())["components"])]
     assert reset in labels
 
 

@@ -66,6 +66,6 @@ async def test_a_message_whose_picture_is_gone_is_a_sentence(stage):
     stage.server.world.messages[grid["id"]]["attachments"] = []
     await lose_everything(stage)
     await painter.click(grid, "U1")
-    refused = (await painter.messages())[-1]
+    refused = await painter.told()
     assert refused["ephemeral_to"] == painter.id
     assert "no longer knows the job" in refused["content"]

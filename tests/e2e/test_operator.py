@@ -25,8 +25,7 @@ def grid_of(words):
 
 async def last(person):
     """Return the newest answer that this person alone sees."""
-    mine = [m for m in await person.messages() if m.get("ephemeral_to") == person.id]
-    return mine[-1]["content"]
+    return (await person.told())["content"]
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")

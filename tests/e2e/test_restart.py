@@ -203,7 +203,7 @@ async def test_a_signal_gives_the_job_back_and_ends_in_time(stage):
 
     await stage.bot.start()
     await painter.slash("imagine", prompt="a fox --steps 10")
-    refused = (await painter.messages())[-1]
+    refused = await painter.told()
     assert refused["ephemeral_to"] == painter.id
     assert "1 to 9" in refused["content"]
     await stage.bot.until("enters the engine", 2)

@@ -34,7 +34,7 @@ async def test_rules_hold_at_once_for_commands_and_buttons(shared, painter, admi
     await painter.wait_for(says("1 to 5", painter.id))
     for button in ("V1", "🔄"):
         await painter.click(grid, button)
-        refused = (await painter.messages())[-1]
+        refused = await painter.told()
         assert "this server allows 5 now" in refused["content"]
     await painter.click(grid, "U1")
     await painter.wait_for(says("a ruled fox --seed 41 --steps 6** - Image #1"))
@@ -43,7 +43,7 @@ async def test_rules_hold_at_once_for_commands_and_buttons(shared, painter, admi
     await painter.slash("imagine", prompt="a fox in the wrong place")
     await painter.wait_for(says("does not paint here", painter.id))
     await painter.click(grid, "U2")
-    assert "does not paint here" in (await painter.messages())[-1]["content"]
+    assert "does not paint here" in (await painter.told())["content"]
 
     await admin.slash("easel config reset", setting="channels")
     stranger = await shared.person("stranger")
@@ -51,7 +51,7 @@ async def test_rules_hold_at_once_for_commands_and_buttons(shared, painter, admi
     await stranger.wait_for(says("you need one of these roles", stranger.id))
     await admin.slash("easel config reset")
     await admin.slash("easel config show")
-    shown = (await admin.messages())[-1]["content"]
+    shown = (await admin.told())["content"]
     assert "Channels: all" in shown
     assert "Largest steps: what the model allows" in shown
 
@@ -61,7 +61,7 @@ async def test_the_largest_size_holds(painter, admin):
     wide = await painter.paint("a wide fox --ar 4:1 --seed 42")
     await admin.slash("easel config set", size=72)
     await painter.click(wide, "V1")
-    assert "72 at most" in (await painter.messages())[-1]["content"]
+    assert "72 at most" in (await painter.told())["content"]
     grid = await painter.paint("a fitting fox --ar 4:1 --seed 42")
     picture = Image.open(io.BytesIO(await painter.download(grid["attachments"][0])))
     assert max(picture.size) <= 72 * 2 * 2
@@ -80,9 +80,9 @@ async def test_the_largest_size_holds(painter, admin):
 async def test_rules_that_cannot_be_set(admin, options, named):
     """A rule that makes no sense is refused with a sentence and changes nothing."""
     await admin.slash("easel config set", **options)
-    assert named in (await admin.messages())[-1]["content"]
+    assert named in (await admin.told())["content"]
     await admin.slash("easel config show")
-    assert "Default parameters: none" in (await admin.messages())[-1]["content"]
+    assert "Default parameters: none" in (await admin.told())["content"]
 
 
 @pytest.mark.parametrize("command", ["show", "set", "reset"])
@@ -96,7 +96,7 @@ async def test_only_admins_change_the_rules(shared, painter, monkeypatch, comman
     )
     options = {"steps": 3} if command == "set" else {}
     await painter.slash(f"easel config {command}", **options)
-    assert "Manage Server" in (await painter.messages())[-1]["content"]
+    assert "Manage Server" in (await painter.told())["content"]
 
 
 # -- what the bot itself may ----------------------------------------------------------------------
@@ -112,7 +112,7 @@ async def test_a_channel_where_the_bot_may_not_deliver(shared, painter):
     channel["permission_overwrites"].append(deny)
     try:
         await painter.slash("imagine", prompt="a fox nowhere")
-        refused = (await painter.messages())[-1]
+        refused = await painter.told()
         assert "lacks Attach Files" in refused["content"]
         assert "Edit Channel" in refused["content"]
     finally:
