@@ -4,6 +4,7 @@ import json
 from pathlib import Path
 
 import pytest
+import torch
 from PIL import Image, ImageDraw
 
 from engine.training.presets import AutoencoderSize, DenoiserSize, Preset, TextSize
@@ -20,6 +21,12 @@ def _draw(shape: str) -> Image.Image:
     else:
         getattr(pen, shape)((2, 2, 29, 29), fill="red")
     return picture
+
+
+@pytest.fixture(autouse=True)
+def _seeded() -> None:
+    """Let untrained networks begin the same, whichever tests ran before."""
+    torch.manual_seed(0)
 
 
 @pytest.fixture(scope="session")
