@@ -132,7 +132,7 @@ class Crowd:
         """Make a gesture; say whether its answer was a refusal."""
         before = {m["id"] for m in await person.messages()}
         await gesture
-        for _ in range(100):
+        for _ in range(1200):
             new = [m for m in await person.messages() if m["id"] not in before]
             mine = [m for m in new if m.get("ephemeral_to") == person.id]
             if mine:
@@ -196,7 +196,7 @@ async def stop_running(crowd, person):
     job = await crowd.owner.start_long("a long fox")
     await person.react(job, "❌")
     await settle(person)
-    for _ in range(100):
+    for _ in range(1200):
         now = next(m for m in await crowd.owner.messages() if m["id"] == job["id"])
         if "(Stopped)" in now["content"]:
             return True
@@ -216,7 +216,7 @@ async def delete_picture(crowd, person):
     picture = await crowd.picture(crowd.owner)
     await person.react(picture, "❌")
     await settle(person)
-    for _ in range(100 if person is crowd.owner or _moderates(crowd, person) else 1):
+    for _ in range(1200 if person is crowd.owner or _moderates(crowd, person) else 1):
         if not await crowd.exists(picture):
             return True
         await asyncio.sleep(0.1)
@@ -232,7 +232,7 @@ async def get_letter(crowd, person):
     person.channel_id = here
     await person.react(picture, "✉️")
     await settle(person)
-    for _ in range(100 if person is crowd.owner else 1):
+    for _ in range(1200 if person is crowd.owner else 1):
         if len(await person.messages(letters)) > before:
             return True
         await asyncio.sleep(0.1)
@@ -245,7 +245,7 @@ async def bring_up(crowd, person):
     await person.react(picture, "⚠️")
     await settle(person)
     # who could report at all is given time, for Discord holds back what is written quickly
-    for _ in range(1 if person in (crowd.people["blocked"], crowd.people["banned"]) else 100):
+    for _ in range(1 if person in (crowd.people["blocked"], crowd.people["banned"]) else 1200):
         shown = await crowd.admin.messages(crowd.general)
         if any(picture["id"] in message["content"] for message in shown):
             return True
@@ -396,7 +396,7 @@ async def react_like_a_button(crowd, person, emoji, expected, **rules):
     before = {m["id"] for place in (here, letters) for m in await person.messages(place)}
     await person.react(crowd.grid, emoji)
     try:
-        for _ in range(400):
+        for _ in range(2400):
             for place in (here, letters):
                 new = [m for m in await person.messages(place) if m["id"] not in before]
                 if place == here and any(expected(m["content"]) for m in new):
@@ -442,7 +442,7 @@ async def into_the_gallery(crowd, person):
     prompt = f"a starry fox for {person.name}"
     await person.react(await crowd.owner.paint(prompt), "⭐")
     await settle(person)
-    for _ in range(100 if person is crowd.owner or _moderates(crowd, person) else 1):
+    for _ in range(1200 if person is crowd.owner or _moderates(crowd, person) else 1):
         shown = await crowd.admin.messages(crowd.gallery)
         if any(prompt in message["content"] for message in shown):
             return True
