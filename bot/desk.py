@@ -25,7 +25,7 @@ from bot.runner import Runner
 from bot.safety import Guard
 from bot.settings import Settings
 from bot.store import Store
-from engine import ControlFolder, Engine, LoraFolder, ModelCard
+from engine import ControlFolder, Engine, Event, Failed, LoraFolder, ModelCard, Request
 
 MOST_RULES = 1000
 """So many people and places are remembered with what holds for them."""
@@ -79,6 +79,20 @@ class Desk:
         task = asyncio.create_task(errand)
         self._errands.add(task)
         task.add_done_callback(self._errands.discard)
+
+    async def ending(self, number: int, user_id: int, request: Request, aim: str) -> Event | None:
+        """Let the engine explain or weigh a request for somebody; return how that ended.
+
+        Raises:
+            UserError: it could not.
+
+        """
+        ending = None
+        async for event in self.engine.submit(number, request, share=str(user_id), aim=aim):
+            ending = event
+        if isinstance(ending, Failed):
+            raise UserError(ending.sentence)
+        return ending
 
     def cards(self) -> tuple[ModelCard, ...]:
         """Return the models one may paint with; the first is the default."""

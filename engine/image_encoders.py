@@ -12,9 +12,10 @@ from torch import Tensor, nn
 from transformers import CLIPImageProcessorPil, CLIPVisionModelWithProjection
 
 from engine.embeddings import Embedding, PromptCache
-from engine.errors import PaintError, Sentence
+from engine.errors import N_, PaintError, Sentence
 from engine.offload import share_device
 
+LOST = N_("A picture that this refers to cannot be read any more.")
 REMEMBERED = 64 * 257
 """Vectors of all pictures together; one picture has 1 or 257."""
 
@@ -88,6 +89,4 @@ def _read(picture: bytes) -> Image.Image:
         with Image.open(io.BytesIO(picture)) as opened:
             return opened.convert("RGB")
     except (OSError, ValueError, Image.DecompressionBombError) as error:
-        raise PaintError(
-            Sentence("A picture that this refers to cannot be read any more.")
-        ) from error
+        raise PaintError(Sentence(LOST)) from error

@@ -16,7 +16,7 @@ import torch
 from torch import nn
 
 from engine.errors import PaintError, Sentence
-from engine.image_encoders import ImageEncoders
+from engine.image_encoders import LOST, ImageEncoders
 from engine.reference_folder import AdapterFile, ReferenceFolder, abilities
 from engine.request import Request
 from engine.second_attention import (
@@ -218,6 +218,4 @@ def _read(path: str) -> bytes:
     try:
         return Path(path).read_bytes()
     except OSError as error:
-        raise PaintError(
-            Sentence("A picture that this refers to cannot be read any more.")
-        ) from error
+        raise PaintError(Sentence(LOST)) from error

@@ -16,7 +16,7 @@ from bot.flags import parse
 from bot.intake import check_asked, new_job
 from bot.jobs import Kind
 from bot.language import N_, _
-from engine import Explained, Failed, Request
+from engine import Explained, Request
 
 LONGEST_OPTION = 4000
 BUSY = N_("Easel still explains another picture to you; this one comes after it, if you ask again.")
@@ -53,13 +53,7 @@ async def explain(asked: Asked, request: Request, shown: str) -> None:
         raise UserError(_(BUSY))
     async with turn:
         await asked.response.defer(ephemeral=True, thinking=True)
-        ending = None
-        async for event in desk.engine.submit(
-            asked.id, request, share=str(asked.user.id), aim="explain"
-        ):
-            ending = event
-        if isinstance(ending, Failed):
-            raise UserError(ending.sentence)
+        ending = await desk.ending(asked.id, asked.user.id, request, "explain")
         if not isinstance(ending, Explained):
             raise UserError(_(STOPPED))
         found = ending.explanation

@@ -7,7 +7,7 @@ from typing import Any
 import discord
 from discord import app_commands
 
-from bot import cuts, flags, messages, modals
+from bot import cuts, flags, messages, modals, panels
 from bot.admission import check_words, rules_of
 from bot.commands.imagine import start
 from bot.desk import Asked, DeskClient
@@ -17,7 +17,7 @@ from bot.intake import check_asked
 from bot.language import N_, _, speaking
 from bot.modes import is_hidden, language_of
 from bot.orders import draft_of
-from engine import Failed, Weighed, parse_prompt
+from engine import Weighed, parse_prompt
 
 LONGEST_OPTION = 4000
 PRESSED = re.compile(r"shorten:(?P<op>[0-4]|show)")
@@ -95,25 +95,19 @@ async def _understand(asked: Asked, prompt: str) -> Wish:
 
 
 async def _weigh(asked: Asked, wish: Wish) -> cuts.Pieces:
-    ending = None
-    async for event in asked.client.desk.engine.submit(
-        asked.id, wish.request, share=str(asked.user.id), aim="weigh"
-    ):
-        ending = event
-    if isinstance(ending, Failed):
-        raise UserError(ending.sentence)
+    ending = await asked.client.desk.ending(asked.id, asked.user.id, wish.request, "weigh")
     if not isinstance(ending, Weighed):
         raise UserError(_(STOPPED))
     return ending.pieces
 
 
 def _view(count: int) -> discord.ui.View:
-    view = discord.ui.View(timeout=None)
-    for number in range(count):
-        view.add_item(discord.ui.Button(emoji=cuts.NUMBERS[number], custom_id=f"shorten:{number}"))
-    view.add_item(discord.ui.Button(label=_("Show Details"), custom_id="shorten:show", row=1))
-    view.stop()  # what is pressed is read from its custom_id, so discord.py need keep nothing
-    return view
+    numbers = (
+        discord.ui.Button[Any](emoji=cuts.NUMBERS[number], custom_id=f"shorten:{number}")
+        for number in range(count)
+    )
+    details = discord.ui.Button[Any](label=_("Show Details"), custom_id="shorten:show", row=1)
+    return panels.of(*numbers, details)
 
 
 def add_to(tree: app_commands.CommandTree[DeskClient]) -> None:

@@ -2,7 +2,6 @@
 
 import numpy as np
 import pytest
-import torch
 from PIL import Image, ImageDraw
 
 from engine.control_folder import ControlFolder
@@ -17,26 +16,13 @@ def quietly(step, estimate):
     """Nobody wants to know of the steps."""
 
 
-def save_control(unet, folder):
-    """Save a ControlNet for a U-Net, whose last layers are not zero as before training."""
-    from diffusers import ControlNetModel
-
-    torch.manual_seed(3)
-    net = ControlNetModel.from_unet(unet, conditioning_embedding_out_channels=(8, 8, 16, 16))
-    with torch.no_grad():
-        for name, weight in net.named_parameters():
-            if name.startswith(("controlnet_down", "controlnet_mid", "controlnet_cond")):
-                weight.normal_(0, 0.1)
-    net.save_pretrained(folder, safe_serialization=True)
-
-
 @pytest.fixture(scope="module", params=["sd15", "sdxl", "embedded"])
-def model(request, family_source, tmp_path_factory):
+def model(request, family_source, tmp_path_factory, write_control):
     """A model of each family with ControlNets `my-canny` and `depth`."""
     folder = tmp_path_factory.mktemp("controls")
     model = open_model(family_source(request.param), "cpu", controls=folder)
     for name in ("my-canny", "depth"):
-        save_control(model.text_to_image.unet, folder / name)
+        write_control(model.text_to_image.unet, folder / name)
     return model
 
 
@@ -115,7 +101,7 @@ def test_scribbles_are_thick_lines_white_on_black(photo):
     assert not np.array(draw_scribble(Image.new("RGB", (64, 64), "grey"))).any()
 
 
-def test_unknown_and_wrong_controls_are_sentences(model, ask, photo, tmp_path):
+def test_unknown_and_wrong_controls_are_sentences(model, ask, photo, tmp_path, write_control):
     """A ControlNet that is not there, damaged, or of another model is told by its name."""
     name = model.card.name
 
@@ -131,7 +117,7 @@ def test_unknown_and_wrong_controls_are_sentences(model, ask, photo, tmp_path):
     from diffusers import UNet2DConditionModel
 
     other = dict(model.text_to_image.unet.config, cross_attention_dim=16)
-    save_control(UNet2DConditionModel.from_config(other), folder / "other")
+    write_control(UNet2DConditionModel.from_config(other), folder / "other")
     (folder / "cut").mkdir(exist_ok=True)
     for path in (folder / "depth").iterdir():
         (folder / "cut" / path.name).write_bytes(

@@ -266,19 +266,6 @@ def write_lora(unet, path):
     save_file(tensors, path)
 
 
-def write_control(unet, folder):
-    """A random ControlNet for a U-Net."""
-    from diffusers import ControlNetModel
-
-    torch.manual_seed(3)
-    net = ControlNetModel.from_unet(unet, conditioning_embedding_out_channels=(8, 8, 16, 16))
-    with torch.no_grad():
-        for name, weight in net.named_parameters():
-            if name.startswith(("controlnet_down", "controlnet_mid", "controlnet_cond")):
-                weight.normal_(0, 0.1)
-    net.save_pretrained(folder, safe_serialization=True)
-
-
 def run(hub, model, requests):
     """Paint them all together, each joining a turn later; their ends by their places."""
     results, waiting = {}, list(enumerate(requests))
@@ -293,7 +280,7 @@ def run(hub, model, requests):
 
 
 def test_jobs_with_pictures_share_forwards_and_stay_the_same(
-    open_again, make_hub, ask, photos, tmp_path
+    open_again, make_hub, ask, photos, tmp_path, write_control
 ):
     """Whatever each looks at and how much, with LoRAs and in tiles, beside plain jobs: each equals
     the one painted alone, to 1e-5, and different weights share forwards."""

@@ -29,21 +29,8 @@ def write_lora(pipeline, path, seed):
     save_file(tensors, path)
 
 
-def write_control(unet, folder):
-    """A random ControlNet for a U-Net."""
-    from diffusers import ControlNetModel
-
-    torch.manual_seed(3)
-    net = ControlNetModel.from_unet(unet, conditioning_embedding_out_channels=(8, 8, 16, 16))
-    with torch.no_grad():
-        for name, weight in net.named_parameters():
-            if name.startswith(("controlnet_down", "controlnet_mid", "controlnet_cond")):
-                weight.normal_(0, 0.1)
-    net.save_pretrained(folder, safe_serialization=True)
-
-
 @pytest.fixture(params=["sd15", "sdxl", "embedded"])
-def open_again(request, family_source, tmp_path):
+def open_again(request, family_source, tmp_path, write_control):
     """A maker of the same model with its LoRAs, opened anew."""
     source = family_source(request.param)
     for number, name in enumerate(("ink", "oil")):
