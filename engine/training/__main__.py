@@ -2,8 +2,9 @@
 
 import logging
 import os
+from collections.abc import Callable
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import torch
 import typer
@@ -26,6 +27,11 @@ StartOption = Annotated[
 ]
 PresetOption = Annotated[str, typer.Option("--preset", help="size and world")]
 ThreadsOption = Annotated[int, typer.Option("--threads", help="threads of torch")]
+BatchOption = Annotated[int, typer.Option("--batch", help="samples of a step; more on a GPU")]
+WorkersOption = Annotated[int, typer.Option("--workers", help="processes that work together")]
+FeedersOption = Annotated[
+    int, typer.Option("--feeders", help="processes that make batches for a GPU")
+]
 
 DEFAULT_PACK = Path("data/pack_128")
 DEFAULT_WORK = Path("data/training")
@@ -41,6 +47,8 @@ def _start(threads: int) -> None:
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s")
     os.environ["OMP_WAIT_POLICY"] = "PASSIVE"
     torch.set_num_threads(threads)
+    torch.set_float32_matmul_precision("high")  # on a GPU; a CPU keeps to fp32
+    torch.backends.cudnn.benchmark = True
 
 
 @app.command()
@@ -76,13 +84,14 @@ def autoencoder(
     resume: ResumeOption = False,
     start: StartOption = None,
     threads: ThreadsOption = 1,
+    batch: BatchOption = 8,
 ) -> None:
     """Train the autoencoder."""
     from engine.training.autoencoder import train_autoencoder
 
     _start(threads)
     plan = Plan(work / "autoencoder", minutes, resume, start)
-    train_autoencoder(_preset(preset), pack, plan, machine=find_machine())
+    train_autoencoder(_preset(preset), pack, plan, batch=batch, machine=find_machine())
 
 
 @app.command()
@@ -94,30 +103,59 @@ def text(
     resume: ResumeOption = False,
     start: StartOption = None,
     threads: ThreadsOption = 1,
+    batch: BatchOption = 128,
+    feeders: FeedersOption = 0,
 ) -> None:
-    """Train the tokenizer and the text encoder."""
+    """Train the tokenizer, the text encoder and the image tower."""
     from engine.training.text import train_text
 
     _start(threads)
     plan = Plan(work / "text", minutes, resume, start)
-    train_text(_preset(preset), pack, plan, machine=find_machine())
+    train_text(_preset(preset), pack, plan, batch=batch, feeders=feeders, machine=find_machine())
 
 
 @app.command()
-def chinese(
+def sharpen(
     preset: PresetOption = "stage-a",
+    pack: PackOption = DEFAULT_PACK,
     work: WorkOption = DEFAULT_WORK,
-    minutes: MinutesOption = 15,
+    minutes: MinutesOption = 20,
     resume: ResumeOption = False,
     start: StartOption = None,
     threads: ThreadsOption = 1,
+    batch: BatchOption = 8,
 ) -> None:
-    """Teach a trained text encoder Chinese."""
-    from engine.training.bilingual import train_bilingual
+    """Sharpen the autoencoder's decoder against a discriminator."""
+    from engine.training.export import SHARP, load_autoencoder
+    from engine.training.sharpen import train_sharp
 
     _start(threads)
-    plan = Plan(work / "text", minutes, resume, start)
-    train_bilingual(_preset(preset), plan, machine=find_machine())
+    chosen = _preset(preset)
+    decoder = load_autoencoder(chosen, work / "autoencoder", start)
+    plan = Plan(work / SHARP, minutes, resume)
+    train_sharp(chosen, pack, plan, decoder.train(), batch=batch, machine=find_machine())
+
+
+def _compose(
+    rank: int, preset: str, pack: Path, work: Path, start: Path | None, scenes: int, workers: int,
+    batch: int, threads: int, is_first: bool,
+) -> None:  # fmt: skip
+    from engine.training.bank import Composer, Part, write_bank
+    from engine.training.export import load_autoencoder, load_text
+    from engine.training.text import load_tower
+
+    _start(threads)
+    chosen = _preset(preset)
+    composer = Composer(
+        chosen,
+        load_autoencoder(chosen, work / "autoencoder", start),
+        load_text(chosen, work / "text", start)[0],
+        load_tower(chosen, work / "text", start),
+        find_machine(),
+        batch,
+    )
+    folder, part = work / ("first" if is_first else "bank"), Part(rank, workers)
+    write_bank(composer, pack, folder, scenes=scenes, part=part, is_first=is_first)
 
 
 @app.command()
@@ -128,49 +166,55 @@ def bank(
     threads: ThreadsOption = 1,
     start: StartOption = None,
     scenes: Annotated[int, typer.Option("--scenes", help="how many; 0: as the preset says")] = 0,
+    workers: WorkersOption = 1,
+    batch: BatchOption = 64,
+    first: Annotated[
+        bool, typer.Option("--first", help="the smaller pictures the denoiser begins with")
+    ] = False,
 ) -> None:
     """Compose, encode and caption the scenes the denoiser learns from."""
-    from engine.training.bank import write_bank
-    from engine.training.export import load_autoencoder
-
-    _start(threads)
     chosen = _preset(preset)
-    encoder = load_autoencoder(chosen, work / "autoencoder", start)
+    if first and not chosen.first_side:
+        raise typer.BadParameter(f"the denoiser of {preset} begins with the native size")
     count = scenes or chosen.bank_scenes
-    write_bank(chosen, pack, work / "bank", encoder, scenes=count, machine=find_machine())
-
-
-@app.command()
-def words(
-    preset: PresetOption = "stage-a",
-    work: WorkOption = DEFAULT_WORK,
-    threads: ThreadsOption = 1,
-    start: StartOption = None,
-) -> None:
-    """Encode the captions of the bank with the newest text encoder."""
-    from engine.training.bank import write_words
-    from engine.training.export import load_text
-
-    _start(threads)
-    chosen = _preset(preset)
-    tokenizer, encoder = load_text(chosen, work / "text", start)
-    write_words(work / "bank", encoder, tokenizer, chosen.text.context, find_machine())
+    arguments = (preset, pack, work, start, count, workers, batch, threads, first)
+    _together(_compose, arguments, workers)
 
 
 def _denoise(
-    rank: int, preset: str, work: Path, plan: Plan, workers: int, threads: int, batch: int
-) -> None:
-    from engine.training.denoiser import train_denoiser
+    rank: int, preset: str, work: Path, plan: Plan, workers: int, threads: int, batch: int,
+    is_compiled: bool,
+) -> None:  # fmt: skip
+    from engine.training.denoiser import Banks, train_denoiser
+    from engine.training.export import load_text
     from engine.training.workers import Workers
 
     _start(threads)
     together = Workers(rank, workers, _meeting(work))
-    chosen, machine = _preset(preset), find_machine()
-    train_denoiser(chosen, work / "bank", plan, batch=batch, machine=machine, workers=together)
+    chosen = _preset(preset)
+    train_denoiser(
+        chosen,
+        Banks(work / "bank", work / "first" if (work / "first").exists() else None),
+        plan,
+        load_text(chosen, work / "text", plan.start)[1],
+        batch=batch,
+        machine=find_machine(),
+        is_compiled=is_compiled,
+        workers=together,
+    )
 
 
 def _meeting(work: Path) -> Path:
     return work / "denoiser.meeting"
+
+
+def _together(run: Callable[..., None], arguments: tuple[Any, ...], workers: int) -> None:
+    """Run in so many processes; the first argument of each is its rank."""
+    if workers == 1:
+        run(0, *arguments)
+    else:
+        # why: torch leaves spawn untyped
+        spawn(run, arguments, nprocs=workers)  # type: ignore[no-untyped-call]
 
 
 @app.command()
@@ -182,18 +226,16 @@ def denoiser(
     start: StartOption = None,
     rate: Annotated[float, typer.Option("--rate", help="share of the learning rate")] = 1.0,
     threads: ThreadsOption = 1,
-    workers: Annotated[int, typer.Option("--workers", help="processes that train together")] = 1,
-    batch: Annotated[int, typer.Option("--batch", help="samples of a step; more on a GPU")] = 64,
+    workers: WorkersOption = 1,
+    batch: BatchOption = 64,
+    compiled: Annotated[
+        bool, typer.Option("--compile", help="compile the network first; for a GPU")
+    ] = False,
 ) -> None:
     """Train the denoiser on the bank."""
     _meeting(work).unlink(missing_ok=True)
     plan = Plan(work / "denoiser", minutes, resume, start, rate)
-    arguments = (preset, work, plan, workers, threads, batch)
-    if workers == 1:
-        _denoise(0, *arguments)
-    else:
-        # why: torch leaves spawn untyped
-        spawn(_denoise, arguments, nprocs=workers)  # type: ignore[no-untyped-call]
+    _together(_denoise, (preset, work, plan, workers, threads, batch, compiled), workers)
 
 
 @app.command()
@@ -204,15 +246,18 @@ def distil(
     resume: ResumeOption = False,
     start: StartOption = None,
     threads: ThreadsOption = 1,
-    batch: Annotated[int, typer.Option("--batch", help="samples of a step")] = 32,
+    batch: BatchOption = 32,
 ) -> None:
     """Train a LoRA for four steps without guidance, for `--sampler lcm`, on the bank."""
     from engine.training.distil import train_distilled
+    from engine.training.export import load_text
 
     _start(threads)
+    chosen = _preset(preset)
+    encoder = load_text(chosen, work / "text", start)[1]
     plan = Plan(work / "distil", minutes, resume, start)
     train_distilled(
-        _preset(preset), work / "bank", plan, work / "denoiser", batch=batch, machine=find_machine()
+        chosen, work / "bank", plan, work / "denoiser", encoder, batch=batch, machine=find_machine()
     )
 
 

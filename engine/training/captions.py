@@ -1,7 +1,7 @@
 """Captions: the ways people ask for a scene, in English or Chinese."""
 
 import random
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from engine.training import phrases
 from engine.training.chinese import write_chinese
@@ -14,6 +14,7 @@ QUALITY_SHARE = 0.05
 SYNONYM_SHARE = 0.2
 LIST_SHARE = 0.12
 ART_SHARE = 0.3
+OTHER_ART_SHARE = 0.85  # arts that nothing but the words tells from the plain look
 DROP_PLACE_SHARE = 0.04
 STYLE_FIRST_SHARE = 0.4
 
@@ -50,15 +51,23 @@ def plural(words: str) -> str:
 class Captioner:
     """Writes captions from one source of chance, a share of them in Chinese."""
 
-    def __init__(self, rng: random.Random, chinese_share: float = 0.0) -> None:
+    def __init__(
+        self, rng: random.Random, chinese_share: float = 0.0, plain_arts: Sequence[str] = ()
+    ) -> None:
         self.rng = rng
         self.chinese_share = chinese_share
+        self.plain_arts = plain_arts
 
     def write(self, scene: Scene) -> str:
         """One caption of the scene; another call words it differently."""
         if self._happens(self.chinese_share):
-            return write_chinese(scene, self.rng)
+            return write_chinese(scene, self.rng, self._art_share(scene))
         return self.write_english(scene)
+
+    def _art_share(self, scene: Scene) -> float:
+        """How often the art is said: mostly, where it is not how things look anyway."""
+        is_plain = not self.plain_arts or scene.art in self.plain_arts
+        return ART_SHARE if is_plain else OTHER_ART_SHARE
 
     def write_english(self, scene: Scene) -> str:
         """A caption in English."""
@@ -129,7 +138,7 @@ class Captioner:
             if article in ("a", "an", "the") and not words.startswith(("in ", "oil on")):
                 return with_article(f"{words} {rest}", "it")
             return f"{words}, {text}"
-        if self._happens(ART_SHARE) and scene.art in phrases.ART_PHRASES:
+        if scene.art in phrases.ART_PHRASES and self._happens(self._art_share(scene)):
             text += ", " + self.rng.choice(phrases.ART_PHRASES[scene.art])
         return text
 

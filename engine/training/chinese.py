@@ -62,26 +62,26 @@ def _setting(text: str, scene: Scene, rng: random.Random) -> str:
     return f"{text}{place}" if kind < 0.65 else f"{place}的{text}"
 
 
-def _style(text: str, scene: Scene, rng: random.Random) -> str:
+def _style(text: str, scene: Scene, rng: random.Random, art_share: float) -> str:
     if scene.style:
         word = rng.choice(phrases.STYLES_ZH[scene.style])
         kind = rng.random()
         if kind < 0.4:
             return f"{text}，{word}"
         return f"{word}风格的{text}" if kind < 0.7 else f"{word}的{text}"
-    if scene.art in phrases.ARTS_ZH and rng.random() < 0.2:
+    if scene.art in phrases.ARTS_ZH and rng.random() < art_share:
         return f"{text}，{rng.choice(phrases.ARTS_ZH[scene.art])}"
     return text
 
 
-def write_chinese(scene: Scene, rng: random.Random) -> str:
+def write_chinese(scene: Scene, rng: random.Random, art_share: float = 0.2) -> str:
     """One caption of the scene in Chinese."""
     if scene.items:
         text = _setting(_things(scene, rng), scene, rng)
     else:
         text = rng.choice(phrases.PLACES_ZH[scene.place or ""])
         text = text + rng.choice(("", "", "风景", "景观"))
-    text = _style(text, scene, rng)
+    text = _style(text, scene, rng, art_share)
     if rng.random() < 0.15:
         text = rng.choice(phrases.REQUESTS_ZH) + text
     return text + rng.choice(phrases.QUALITY_ZH) if rng.random() < 0.05 else text

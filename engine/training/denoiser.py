@@ -5,14 +5,18 @@ noise (Lin et al. 2023, arXiv 2305.08891), weighted by clipped signal-to-noise (
 arXiv 2303.09556).
 """
 
+from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import torch
 from diffusers import DDPMScheduler, UNet2DConditionModel
 from diffusers.models.attention_processor import AttnProcessor
 from torch import Tensor
+from transformers import CLIPTextModel
 
-from engine.training.bank import Bank
+from engine.training.bank import Bank, Drawn
 from engine.training.checkpoint import load_weights, start_from
 from engine.training.machine import CPU, Machine
 from engine.training.meter import Progress
@@ -79,8 +83,15 @@ def draw_steps(batch: int) -> Tensor:
     return (places * STEPS).long().clamp_max(STEPS - 1)
 
 
+def read_words(encoder: CLIPTextModel, ids: Tensor, machine: Machine) -> Tensor:
+    """What the text encoder says of token ids [B,T]: words [B,T,W]; it does not learn."""
+    with torch.no_grad(), machine.autocast():
+        words: Tensor = encoder(ids).last_hidden_state
+    return words
+
+
 def denoising_loss(
-    denoiser: UNet2DConditionModel,
+    denoiser: Callable[..., Any],
     schedule: NoiseSchedule,
     latents: Tensor,
     words: Tensor,
@@ -91,28 +102,45 @@ def denoising_loss(
     noisy, target = schedule.mix(latents, torch.randn_like(latents), steps)
     noisy = noisy.contiguous(memory_format=torch.channels_last)
     with machine.autocast():
-        predicted = denoiser(noisy, steps, words).sample
+        predicted = denoiser(noisy, steps, words, return_dict=False)[0]
     error = (predicted.float() - target).square().mean((1, 2, 3))
     loss: Tensor = (error * schedule.weight[steps]).mean()
     return loss
 
 
+@dataclass(frozen=True)
+class Banks:
+    """The scenes to learn from: of the native size, and smaller ones for the first part.
+
+    Small pictures cost a fraction; what words and shapes are is learnt on them, and the native
+    size is learnt from there.
+    """
+
+    native: Path
+    first: Path | None = None
+    first_share: float = 0.45  # of the planned time
+
+
 def train_denoiser(
     preset: Preset,
-    bank_folder: Path,
+    banks: Banks,
     plan: Plan,
+    text_encoder: CLIPTextModel,
     *,
     batch: int = 64,
     lr: float = 1e-3,
     muon_lr: float | None = 0.01,
     machine: Machine = CPU,
+    is_compiled: bool = False,
     seed: int = 3,
     workers: Workers | None = None,
 ) -> Progress:
-    """Train on the bank until the plan is over; the folder keeps last and averaged weights."""
+    """Train until the plan is over; the folder keeps last and averaged weights.
+
+    ``batch`` is of native squares; of smaller pictures as many more as make up the same area.
+    """
     workers = workers or Workers()
     torch.manual_seed(seed)  # the same first weights in every worker
-    bank = Bank(bank_folder)
     shape = (preset.autoencoder.latent_channels, preset.side // 8, preset.text.width)
     denoiser = make_denoiser(preset.denoiser, *shape).to(
         machine.device, memory_format=torch.channels_last
@@ -121,7 +149,8 @@ def train_denoiser(
     if machine.is_cpu:
         # On a CPU the fused attention's way back takes three times as long as the plain one's.
         denoiser.set_attn_processor(AttnProcessor())
-    ema = Ema(make_denoiser(preset.denoiser, *shape).to(machine.device), EMA_DECAY)
+    slow = make_denoiser(preset.denoiser, *shape)
+    ema = Ema(slow.to(machine.device, memory_format=torch.channels_last), EMA_DECAY)
     ema.copy.load_state_dict(denoiser.state_dict())
     trainer = Trainer(
         plan,
@@ -132,13 +161,46 @@ def train_denoiser(
     ema.updates = trainer.progress.steps
     torch.manual_seed(seed + trainer.progress.samples + workers.rank)
     schedule = NoiseSchedule(machine.device)
+    text_encoder.to(machine.device)
+    source = _Source(preset, banks, plan, machine, batch)
+    # Each shape is compiled apart, so only squares are: wide and tall ones come too seldom.
+    square: Callable[..., Any] = denoiser
+    if is_compiled:
+        square = torch.compile(denoiser, dynamic=False)
 
     def compute_loss() -> tuple[Tensor, int]:
-        latents, words = (drawn.to(machine.device) for drawn in bank.draw(batch, PROMPT_DROP))
-        loss = denoising_loss(denoiser, schedule, latents, words, machine)
-        return loss, batch
+        drawn = source.draw(trainer.progress)
+        words = read_words(text_encoder, drawn.ids, machine)
+        height, width = drawn.latents.shape[2:]
+        net = square if height == width else denoiser
+        return denoising_loss(net, schedule, drawn.latents, words, machine), len(words)
 
-    return trainer.run(compute_loss, lambda: ema.update(denoiser), bank.take_new_shards)
+    return trainer.run(compute_loss, lambda: ema.update(denoiser), source.take_new_shards)
+
+
+class _Source:
+    """Batches by the time: small pictures first, if there are any."""
+
+    def __init__(
+        self, preset: Preset, banks: Banks, plan: Plan, machine: Machine, batch: int
+    ) -> None:
+        self.banks = banks
+        self.machine = machine
+        self.first_until_s = banks.first_share * plan.minutes * 60 if banks.first else 0.0
+        self.open: dict[Path, Bank] = {}
+        self.batch = batch
+        self.first_batch = batch * (preset.side // (preset.first_side or preset.side)) ** 2
+
+    def draw(self, progress: Progress) -> Drawn:
+        is_first = self.banks.first is not None and progress.seconds < self.first_until_s
+        folder = self.banks.first if is_first and self.banks.first else self.banks.native
+        if folder not in self.open:
+            self.open = {folder: Bank(folder, self.machine)}
+        return self.open[folder].draw(self.first_batch if is_first else self.batch, PROMPT_DROP)
+
+    def take_new_shards(self) -> None:
+        for bank in self.open.values():
+            bank.take_new_shards()
 
 
 def load_denoiser(preset: Preset, folder: Path, start: Path | None = None) -> UNet2DConditionModel:

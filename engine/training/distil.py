@@ -14,9 +14,10 @@ from peft import LoraConfig
 from peft.utils.save_and_load import get_peft_model_state_dict
 from torch import Tensor, nn
 from torch.nn import functional
+from transformers import CLIPTextModel
 
 from engine.training.bank import Bank
-from engine.training.denoiser import STEPS, NoiseSchedule, load_denoiser
+from engine.training.denoiser import STEPS, NoiseSchedule, load_denoiser, read_words
 from engine.training.machine import CPU, Machine
 from engine.training.meter import Progress
 from engine.training.muon import make_optimizers
@@ -103,17 +104,20 @@ def train_distilled(
     bank_folder: Path,
     plan: Plan,
     denoiser_folder: Path,
+    text_encoder: CLIPTextModel,
     *,
     batch: int = 32,
-    lr: float = 3e-4,
+    lr: float = 5e-4,
     muon_lr: float | None = None,
     machine: Machine = CPU,
     seed: int = 10,
 ) -> Progress:
     """Train the LoRA until the plan is over; the folder then holds it in diffusers' form too."""
     torch.manual_seed(seed)
-    bank = Bank(bank_folder)
-    denoiser = load_denoiser(preset, denoiser_folder, plan.start).to(machine.device)
+    bank = Bank(bank_folder, machine)
+    denoiser = load_denoiser(preset, denoiser_folder, plan.start)
+    denoiser.to(machine.device, memory_format=torch.channels_last)
+    text_encoder.to(machine.device)
     if machine.is_cpu:
         denoiser.set_attn_processor(AttnProcessor())
     add_lora(denoiser)
@@ -121,12 +125,13 @@ def train_distilled(
     trainer = Trainer(plan, {"lora": lora}, make_optimizers([lora], lr, muon_lr, 0.0))
     torch.manual_seed(seed + trainer.progress.samples)
     leap = Leap(NoiseSchedule(machine.device))
-    nothing = bank.nothing.to(machine.device)
+    nothing = read_words(text_encoder, bank.nothing, machine)
 
     def compute_loss() -> tuple[Tensor, int]:
-        latents, words = (drawn.to(machine.device) for drawn in bank.draw(batch, drop=0.0))
+        drawn = bank.draw(batch)
+        words = read_words(text_encoder, drawn.ids, machine)
         with machine.autocast():
-            loss = distillation_loss(denoiser, leap, latents, words, nothing)
+            loss = distillation_loss(denoiser, leap, drawn.latents, words, nothing)
         return loss, batch
 
     progress = trainer.run(compute_loss)

@@ -39,7 +39,7 @@ from engine.training.export import (
 from engine.training.presets import Preset
 from engine.training.scenes import SceneRenderer
 from engine.training.sprites import read_pack
-from engine.training.text import TOWER_SIDE, Matcher, same_meaning, tokenize
+from engine.training.text import load_tower, same_meaning, see, tokenize
 from engine.training.world import Scene, Split, World, all_things
 
 log = logging.getLogger(__name__)
@@ -95,17 +95,16 @@ def measure_autoencoder(autoencoder: AutoencoderTiny, pictures: Tensor) -> dict[
 def measure_retrieval(preset: Preset, pack: Path, work: Path, count: int = 100) -> float:
     """How often a held-out caption finds its own picture among ``count``, by the text encoder."""
     tokenizer, encoder = load_text(preset, work / "text")
-    matcher = Matcher(preset.text.width).eval()
-    load_weights(work / "text", "matcher", matcher)
+    tower = load_tower(preset, work / "text")
     world = preset.world
-    sprites = read_pack(pack, world.things, world.arts, TOWER_SIDE)
-    renderer = SceneRenderer(sprites, (TOWER_SIDE, TOWER_SIDE))
+    side = preset.tower.side
+    renderer = SceneRenderer(read_pack(pack, world.things, world.arts, side), (side, side))
     rng = random.Random(98)
     scenes = [draw_single(world, rng, "held-out") for _ in range(count)]
     pictures = renderer.render(scenes, torch.Generator().manual_seed(98))
     ids = tokenize(tokenizer, [plain_caption(scene) for scene in scenes], preset.text.context)
-    similarity = matcher.similarity(encoder(ids).pooler_output, matcher.tower(pictures))
-    found = similarity.argmax(1)
+    captions = functional.normalize(encoder(ids).pooler_output, dim=-1)
+    found = (captions @ functional.normalize(see(tower, pictures), dim=-1).T).argmax(1)
     return float(same_meaning(scenes)[torch.arange(count), found].float().mean())
 
 
@@ -308,7 +307,7 @@ def evaluate_model(
     autoencoder = load_autoencoder(preset, work / "autoencoder", start)
     pictures = pictures_of(preset, pack, "held-out", 256, seed=99)
     scores = measure_autoencoder(autoencoder, pictures)
-    if (work / "text" / "matcher.safetensors").exists():
+    if (work / "text" / "tower.safetensors").exists():
         scores["retrieval"] = measure_retrieval(preset, pack, work)
     show_reconstructions(autoencoder, pictures[:16]).save(out / "reconstructions.png")
     if start or (work / "denoiser" / "ema.safetensors").exists():

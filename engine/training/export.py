@@ -29,17 +29,24 @@ from engine.training.checkpoint import (
 )
 from engine.training.denoiser import SCHEDULE, load_denoiser
 from engine.training.presets import Preset
-from engine.training.text import make_text_encoder
+from engine.training.text import load_tower, make_text_encoder
 from engine.training.tokenizer import load_tokenizer
 
 KEPT_FILES = ("README.md", "NOTICE", "samples.webp", "words.json")  # by hand, or commands' own
+FEW_STEPS = "few-steps.safetensors"
 DEFAULT_STEPS = 20
 DEFAULT_GUIDANCE = 4.0
+SHARP = "sharp"  # the folder of the autoencoder with the sharpened decoder
 PLAIN_SCALE, UPSCALED_SCALE = 2, 4  # a tile leaves so many times larger than it is painted
 
 
 def load_autoencoder(preset: Preset, folder: Path, start: Path | None = None) -> AutoencoderTiny:
-    """The autoencoder of a checkpoint, or of a model folder where none was trained since."""
+    """The autoencoder of a checkpoint, or of a model folder where none was trained since.
+
+    One whose decoder was sharpened stands beside it, and is taken first.
+    """
+    sharp = folder.with_name(SHARP)
+    folder = sharp if (sharp / "autoencoder.safetensors").exists() else folder
     autoencoder = make_autoencoder(preset.autoencoder)
     if start and not folder.exists():
         start_from(start, "vae", autoencoder)
@@ -114,6 +121,22 @@ def export_upscaler(work: Path, folder: Path, start: Path | None = None) -> bool
     return True
 
 
+def export_tower(preset: Preset, work: Path, folder: Path, start: Path | None = None) -> None:
+    """Write the image tower in fp16, if there is one, as IP-Adapters want their image encoder."""
+    old = (start or work) / "adapters" / "image_encoder"
+    if (work / "tower.safetensors").exists() or old.exists():
+        tower = load_tower(preset, work, start).half()
+        tower.save_pretrained(folder / "adapters" / "image_encoder", safe_serialization=True)
+
+
+def export_few_steps(work: Path, folder: Path, start: Path | None = None) -> None:
+    """Keep the LoRA for few steps, trained or of before."""
+    for source in (work / FEW_STEPS, (start or work) / FEW_STEPS):
+        if source.exists():
+            shutil.copy2(source, folder / FEW_STEPS)
+            return
+
+
 def write_card(
     preset: Preset, folder: Path, trained_samples: int, delivery_scale: int = PLAIN_SCALE
 ) -> None:
@@ -177,6 +200,8 @@ def export_model(preset: Preset, work: Path, folder: Path, start: Path | None = 
     tokenizer_model.save(str(new / "tokenizer"))
     before = read_numbers(start / "easel.json").get("trained_samples", 0) if start else 0
     samples = before + read_numbers(work / "denoiser" / "progress.json").get("samples", 0)
+    export_tower(preset, work / "text", new, start)
+    export_few_steps(work / "distil", new, start)
     has_upscaler = export_upscaler(work / "upscaler", new, start)
     write_card(preset, new, samples, UPSCALED_SCALE if has_upscaler else PLAIN_SCALE)
     for name in KEPT_FILES:

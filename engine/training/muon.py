@@ -22,19 +22,29 @@ def has_fast_bf16(tensor: Tensor) -> bool:
     return tensor.is_cuda or bool(torch.ops.mkldnn._is_mkldnn_bf16_supported())
 
 
-def orthogonalize(matrix: Tensor) -> Tensor:
-    """The nearest semi-orthogonal matrix to [rows, columns], roughly: singular values near 1."""
+def orthogonalize(matrices: Tensor) -> Tensor:
+    """The nearest semi-orthogonal ones to [..., rows, columns], roughly: singular values near 1."""
     a, b, c = QUINTIC
-    tall = matrix.shape[0] > matrix.shape[1]
-    x: Tensor = matrix.to(torch.bfloat16 if has_fast_bf16(matrix) else torch.float32)
+    tall = matrices.shape[-2] > matrices.shape[-1]
+    x: Tensor = matrices.to(torch.bfloat16 if has_fast_bf16(matrices) else torch.float32)
     if tall:
-        x = x.T
-    x = x / (x.norm() + 1e-7)
+        x = x.mT
+    x = x / (x.norm(dim=(-2, -1), keepdim=True) + 1e-7)
     for _ in range(STEPS):
-        gram = x @ x.T
+        gram = x @ x.mT
         x = a * x + (b * gram + c * gram @ gram) @ x
-    nearest: Tensor = x.T if tall else x
-    return nearest.to(matrix.dtype)
+    nearest: Tensor = x.mT if tall else x
+    return nearest.to(matrices.dtype)
+
+
+def _alike(parameters: Iterable[nn.Parameter]) -> list[list[nn.Parameter]]:
+    """Parameters with gradients by the shape of their matrix: each shape goes in one batch."""
+    shapes: dict[tuple[int, int], list[nn.Parameter]] = {}
+    for parameter in parameters:
+        if parameter.grad is not None:
+            rows = parameter.shape[0]
+            shapes.setdefault((rows, parameter.numel() // rows), []).append(parameter)
+    return list(shapes.values())
 
 
 class Muon(Optimizer):
@@ -53,20 +63,23 @@ class Muon(Optimizer):
     def step(self, closure: Any = None) -> None:  # type: ignore[override]  # why: no closure here
         """One step; a matrix moves by lr * sqrt(max(1, rows / columns)) in every direction."""
         for group in self.param_groups:
-            for parameter in group["params"]:
-                if parameter.grad is None:
-                    continue
-                state = self.state[parameter]
-                if not state:
-                    state["momentum"] = torch.zeros_like(parameter.grad)
-                momentum = state["momentum"]
-                momentum.lerp_(parameter.grad, 1 - group["momentum"])
-                update = parameter.grad.lerp(momentum, group["momentum"])  # Nesterov's look ahead
-                matrix = update.flatten(1)
-                scale = max(1.0, matrix.shape[0] / matrix.shape[1]) ** 0.5
-                parameter.mul_(1 - group["lr"] * group["weight_decay"])
-                step = orthogonalize(matrix).view_as(parameter)
-                parameter.add_(step, alpha=-group["lr"] * scale)
+            for parameters in _alike(group["params"]):
+                self._step_alike(parameters, group)
+
+    def _step_alike(self, parameters: list[nn.Parameter], group: dict[str, Any]) -> None:
+        for parameter in parameters:
+            if not self.state[parameter]:
+                self.state[parameter]["momentum"] = torch.zeros_like(parameter)
+        gradients = [parameter.grad for parameter in parameters if parameter.grad is not None]
+        momenta = [self.state[parameter]["momentum"] for parameter in parameters]
+        torch._foreach_lerp_(momenta, gradients, 1 - group["momentum"])
+        # Nesterov's look ahead
+        ahead = torch._foreach_lerp(gradients, momenta, group["momentum"])
+        updates = orthogonalize(torch.stack([each.flatten(1) for each in ahead]))
+        scale = max(1.0, updates.shape[1] / updates.shape[2]) ** 0.5
+        for parameter, update in zip(parameters, updates, strict=True):
+            parameter.mul_(1 - group["lr"] * group["weight_decay"])
+            parameter.add_(update.view_as(parameter), alpha=-group["lr"] * scale)
 
 
 def make_optimizers(

@@ -103,7 +103,11 @@ ARTS_ZH: dict[str, tuple[str, ...]] = {
     "fluent-emoji": ("插画",),
     "fluent-emoji-flat": ("扁平设计",),
     "noto": ("表情符号",),
+    "twemoji": ("极简矢量",),
+    "noto-v1": ("经典表情",),
     "emojione": ("卡通",),
+    "fxemoji": ("剪贴画",),
+    "streamline-emojis": ("线条图标",),
 }
 STYLE_PHRASES: dict[str, tuple[str, ...]] = {
     "watercolor": ("watercolor", "watercolor painting", "in watercolor"),

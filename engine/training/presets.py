@@ -50,6 +50,17 @@ class TextSize:
 
 
 @dataclass(frozen=True)
+class TowerSize:
+    """Sizes of the image tower, a CLIPVisionModelWithProjection into the text encoder's space."""
+
+    side: int = 96  # pixels; enough to tell things apart
+    patch: int = 12
+    width: int = 160
+    layers: int = 6
+    heads: int = 5
+
+
+@dataclass(frozen=True)
 class DenoiserSize:
     """Widths of UNet2DConditionModel; the first level has no cross-attention."""
 
@@ -66,8 +77,10 @@ class Preset:
     side: int
     autoencoder: AutoencoderSize = field(default_factory=AutoencoderSize)
     text: TextSize = field(default_factory=TextSize)
+    tower: TowerSize = field(default_factory=TowerSize)
     denoiser: DenoiserSize = field(default_factory=DenoiserSize)
     bank_scenes: int = 40_000
+    first_side: int = 0  # smaller pictures the denoiser begins with; 0: it begins with the native
     shapes: tuple[Size, ...] = ()  # beside the square, of about its area, in multiples of 8
 
     @property
@@ -137,13 +150,22 @@ def stage_b1() -> Preset:
     return replace(STAGE_A, name="stage-b1", world=world, bank_scenes=40_960)
 
 
+STAGE_B_ARTS = (
+    "fluent-3d", "fluent-emoji", "fluent-emoji-flat", "noto", "twemoji", "noto-v1", "emojione",
+    "fxemoji", "streamline-emojis",
+)  # fmt: skip
+
+
 def stage_b() -> Preset:
-    """Everything there are labels and painters for, at 256 pixels; grown from stage A."""
+    """Everything there are labels and painters for, at 256 pixels, first at 128."""
+    known = all_things()
     world = World(
-        things=tuple(all_things()),
+        things=tuple(known),
+        favoured=tuple(name for name in stage_b1().world.things if name in known),
         colours=tuple(COLOURS),
         places=tuple(PLACES),
-        arts=("fluent-3d", "fluent-emoji", "fluent-emoji-flat", "noto", "twemoji"),
+        arts=STAGE_B_ARTS,
+        plain_arts=("fluent-3d", "fluent-3d", "fluent-emoji"),
         styles=tuple(STYLES),
         several_share=0.1,
         most=4,
@@ -156,7 +178,15 @@ def stage_b() -> Preset:
         styled_share=0.25,
         chinese_share=0.3,
     )
-    return Preset(name="stage-b", world=world, side=256, bank_scenes=100_000)
+    return Preset(
+        name="stage-b",
+        world=world,
+        side=256,
+        first_side=128,
+        denoiser=DenoiserSize(channels=(64, 144, 208), head_width=16),
+        bank_scenes=400_000,
+        shapes=((320, 208), (208, 320), (336, 192), (192, 336), (288, 224), (224, 288)),
+    )
 
 
 PRESETS: dict[str, Callable[[], Preset]] = {

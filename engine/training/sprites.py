@@ -7,13 +7,15 @@ NAME.bin holds the pictures one after another; NAME.json lists
 import io
 import json
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
 import torch
 from PIL import Image
 from torch import Tensor
+
+from engine.training.world import Scene
 
 SPRITE_SIDE = 128  # pixels; the longer side of a drawing in the pack
 
@@ -30,6 +32,16 @@ class SpritePack:
         if (thing, art) in self.rows:
             return self.rows[thing, art]
         return next(row for (name, _), row in self.rows.items() if name == thing)
+
+    def settle(self, scene: Scene, arts: Sequence[str]) -> Scene:
+        """The scene in its art, or in the first of ``arts`` that drew all its things.
+
+        So a caption never names an art that another one stood in for, unless none drew them all.
+        """
+        for art in (scene.art, *arts):
+            if all((item.thing, art) in self.rows for item in scene.items):
+                return replace(scene, art=art)
+        return scene
 
 
 def _decode(data: bytes, side: int) -> np.ndarray:

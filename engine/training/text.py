@@ -5,28 +5,37 @@ its own picture among all and each picture its own caption. The image tower is k
 """
 
 import random
-from dataclasses import replace
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
-from transformers import CLIPTextConfig, CLIPTextModel, CLIPTokenizer
+from transformers import (
+    CLIPTextConfig,
+    CLIPTextModel,
+    CLIPTokenizer,
+    CLIPVisionConfig,
+    CLIPVisionModelWithProjection,
+)
+from transformers.image_utils import OPENAI_CLIP_MEAN, OPENAI_CLIP_STD
 
 from engine.training.captions import Captioner
-from engine.training.checkpoint import start_from
+from engine.training.checkpoint import load_weights, start_from
+from engine.training.feed import feed
 from engine.training.machine import CPU, Machine
 from engine.training.meter import Progress
 from engine.training.muon import make_optimizers
-from engine.training.presets import Preset, TextSize
+from engine.training.presets import Preset, TextSize, TowerSize
 from engine.training.scenes import SceneRenderer
-from engine.training.sprites import read_pack
+from engine.training.sprites import SpritePack, read_pack
 from engine.training.tokenizer import load_tokenizer, save_tokenizer, train_tokenizer
 from engine.training.trainer import Plan, Trainer
 from engine.training.world import Scene, World, has_held_out_pair
 
 TOWER_SIDE = 64  # pixels; enough to tell things apart
-CAPTION_TOKENS = 24  # the training captions are short; attention is causal, so the rest can wait
+CAPTION_TOKENS = 40  # the training captions are short; attention is causal, so the rest can wait
 LARGEST_SCALE = 100.0
 
 
@@ -73,20 +82,49 @@ class ImageTower(nn.Module):
         return vectors
 
 
-class Matcher(nn.Module):
-    """What contrast needs beside the encoder: the image tower, a projection, a temperature."""
+def make_tower(size: TowerSize, width: int) -> CLIPVisionModelWithProjection:
+    """An untrained image tower whose vectors are ``width`` wide, as the text encoder's are."""
+    return CLIPVisionModelWithProjection(
+        CLIPVisionConfig(
+            hidden_size=size.width,
+            intermediate_size=size.width * 4,
+            projection_dim=width,
+            num_hidden_layers=size.layers,
+            num_attention_heads=size.heads,
+            image_size=size.side,
+            patch_size=size.patch,
+            hidden_act="gelu",
+        )
+    )
 
-    def __init__(self, width: int) -> None:
+
+def see(tower: CLIPVisionModelWithProjection, pictures: Tensor) -> Tensor:
+    """What the tower sees in pictures [B,3,H,W] in 0..1 of any size: vectors [B,W]."""
+    side = tower.config.image_size
+    if pictures.shape[2:] != (side, side):
+        pictures = functional.interpolate(
+            pictures, (side, side), mode="bilinear", antialias=True, align_corners=False
+        )
+    mean, deviation = (
+        torch.tensor(numbers, device=pictures.device)[None, :, None, None]
+        for numbers in (OPENAI_CLIP_MEAN, OPENAI_CLIP_STD)
+    )
+    vectors: Tensor = tower(pixel_values=(pictures - mean) / deviation).image_embeds
+    return vectors
+
+
+class Scale(nn.Module):
+    """The temperature of the contrast; exp(2.66) = 14.3 = 1 / 0.07, as CLIP begins."""
+
+    def __init__(self) -> None:
         super().__init__()
-        self.tower = ImageTower(width)
-        self.projection = nn.Linear(width, width, bias=False)
-        self.log_scale = nn.Parameter(torch.tensor(2.66))  # exp(2.66) = 14.3 = 1 / 0.07, as CLIP
+        self.log_scale = nn.Parameter(torch.tensor(2.66))
 
-    def similarity(self, captions: Tensor, pictures: Tensor) -> Tensor:
+    def similarity(self, captions: Tensor, views: Tensor) -> Tensor:
         """Scaled cosines, [captions, pictures]."""
-        words = functional.normalize(self.projection(captions), dim=-1)
-        views = functional.normalize(pictures, dim=-1)
-        return self.log_scale.exp().clamp_max(LARGEST_SCALE) * words @ views.T
+        words = functional.normalize(captions, dim=-1)
+        scale = self.log_scale.exp().clamp_max(LARGEST_SCALE)
+        return scale * words @ functional.normalize(views, dim=-1).T
 
 
 def tokenize(tokenizer: CLIPTokenizer, captions: list[str], length: int) -> Tensor:
@@ -105,31 +143,79 @@ def contrast_loss(similarity: Tensor, same: Tensor) -> Tensor:
     return (rows + columns) / 2
 
 
-def same_meaning(scenes: list[Scene]) -> Tensor:
+def same_meaning(scenes: Sequence[Scene]) -> Tensor:
     """Which scenes of a batch show the same, whatever the art: bool [B,B]."""
-    keys = [replace(scene, art="") for scene in scenes]
-    return torch.tensor([[one == other for other in keys] for one in keys])
+    numbers: dict[Scene, int] = {}
+    kinds = [numbers.setdefault(replace(scene, art=""), len(numbers)) for scene in scenes]
+    rows = torch.tensor(kinds)
+    return rows[:, None] == rows[None]
+
+
+def near_miss(scene: Scene, world: World, rng: random.Random) -> Scene:
+    """The scene with one word of another one in it, or its two things changed about."""
+    other = world.draw_scene(rng)
+    choices = ["place"]
+    if len(scene.items) == len(other.items):
+        choices += ["things", "colours"]
+    if len(scene.items) == 2:
+        choices += ["order", "order"] if scene.relation else ["colours about"]
+    if scene.style:
+        choices.append("style")
+    if scene.count > 1:
+        choices.append("count")
+    choice = rng.choice(choices)
+    items = scene.items
+    if choice == "place" and (scene.items or other.place):
+        return replace(scene, place=other.place, backdrop=other.backdrop, art=other.art)
+    if choice == "things":
+        items = tuple(
+            replace(one, thing=another.thing)
+            for one, another in zip(items, other.items, strict=True)
+        )
+    elif choice == "colours":
+        items = tuple(
+            replace(one, colour=another.colour)
+            for one, another in zip(items, other.items, strict=True)
+        )
+    elif choice == "order":
+        items = items[::-1]
+    elif choice == "colours about":
+        one, another = items
+        items = (replace(one, colour=another.colour), replace(another, colour=one.colour))
+    elif choice == "style":
+        return replace(scene, style=rng.choice(world.styles), art=other.art)
+    elif choice == "count":
+        return replace(scene, count=rng.randint(2, world.most), art=other.art)
+    return replace(scene, items=items, art=other.art)
 
 
 def draw_batch(world: World, rng: random.Random, batch: int) -> list[Scene]:
-    """Half the batch at random, half near misses: one word of a neighbour's scene is changed."""
+    """Scenes at random, each followed by a near miss of it where one may be trained on."""
     scenes: list[Scene] = []
     while len(scenes) < batch:
         scene = world.draw_scene(rng)
-        scenes.append(scene)
-        other = world.draw_scene(rng)
-        if len(scene.items) == 1 and len(other.items) == 1 and len(scenes) < batch:
-            keep_items = rng.random() < 0.5
-            near = replace(
-                scene,
-                items=scene.items if keep_items else other.items,
-                place=other.place if keep_items else scene.place,
-                backdrop=other.backdrop if keep_items else scene.backdrop,
-                art=other.art,
-            )
-            if not has_held_out_pair(near):
-                scenes.append(near)
-    return scenes
+        near = near_miss(scene, world, rng)
+        scenes += [scene] if has_held_out_pair(near) else [scene, near]
+    return scenes[:batch]
+
+
+@dataclass(frozen=True)
+class Pairs:
+    """Makes batches of scenes with the token ids [B,T] of a caption of each."""
+
+    world: World
+    sprites: SpritePack
+    tokenizer: CLIPTokenizer
+    batch: int
+
+    def __call__(self, rng: random.Random) -> tuple[list[Scene], Tensor]:
+        """The next batch."""
+        world = self.world
+        captioner = Captioner(rng, world.chinese_share, world.plain_arts)
+        drawn = draw_batch(world, rng, self.batch)
+        scenes = [self.sprites.settle(scene, world.plain_arts) for scene in drawn]
+        captions = [captioner.write(scene) for scene in scenes]
+        return scenes, tokenize(self.tokenizer, captions, CAPTION_TOKENS)
 
 
 def train_text(
@@ -141,6 +227,7 @@ def train_text(
     lr: float = 5e-4,
     muon_lr: float | None = 0.01,
     machine: Machine = CPU,
+    feeders: int = 0,
     seed: int = 2,
 ) -> Progress:
     """Train tokenizer (at once), text encoder and image tower; all are kept in the folder."""
@@ -150,27 +237,28 @@ def train_text(
     encoder = make_text_encoder(preset.text, tokenizer)
     start_from(plan.start, "text_encoder", encoder)
     encoder.to(machine.device)
-    matcher = Matcher(preset.text.width).to(machine.device)
-    renderer = SceneRenderer(
-        read_pack(pack, world.things, world.arts, TOWER_SIDE), (TOWER_SIDE,) * 2, machine.device
-    )
+    tower = make_tower(preset.tower, preset.text.width).to(machine.device)
+    scale = Scale().to(machine.device)
+    side = preset.tower.side
+    sprites = read_pack(pack, world.things, world.arts, side)
+    renderer = SceneRenderer(sprites, (side, side), machine.device)
     trainer = Trainer(
         plan,
-        {"text_encoder": encoder, "matcher": matcher},
-        make_optimizers([encoder, matcher], lr, muon_lr),
+        {"text_encoder": encoder, "tower": tower, "scale": scale},
+        make_optimizers([encoder, tower, scale], lr, muon_lr),
     )
-    rng = random.Random(seed + trainer.progress.samples)
-    captioner = Captioner(rng, world.chinese_share)
     generator = machine.generator(seed + trainer.progress.samples)
+    batches = feed(
+        Pairs(world, sprites, tokenizer, batch), seed + trainer.progress.samples, feeders
+    )
 
     def compute_loss() -> tuple[Tensor, int]:
-        scenes = draw_batch(world, rng, batch)
+        scenes, ids = next(batches)
         pictures = renderer.render(scenes, generator)
-        ids = tokenize(tokenizer, [captioner.write(scene) for scene in scenes], CAPTION_TOKENS)
         with machine.autocast():
             captions = encoder(input_ids=ids.to(machine.device)).pooler_output
-            views = matcher.tower(pictures)
-        similarity = matcher.similarity(captions.float(), views.float())
+            views = see(tower, pictures)
+        similarity = scale.similarity(captions.float(), views.float())
         return contrast_loss(similarity, same_meaning(scenes).to(machine.device)), batch
 
     return trainer.run(compute_loss)
@@ -183,3 +271,15 @@ def open_tokenizer(preset: Preset, plan: Plan) -> CLIPTokenizer:
         there = plan.start and load_tokenizer(plan.start / "tokenizer")
         save_tokenizer(there or train_tokenizer(preset.text), folder)
     return load_tokenizer(folder)
+
+
+def load_tower(
+    preset: Preset, folder: Path, start: Path | None = None
+) -> CLIPVisionModelWithProjection:
+    """The image tower of a checkpoint, or of a model folder where none was trained since."""
+    tower = make_tower(preset.tower, preset.text.width)
+    if start and not (folder / "tower.safetensors").exists():
+        start_from(start / "adapters", "image_encoder", tower)
+    else:
+        load_weights(folder, "tower", tower)
+    return tower.eval()

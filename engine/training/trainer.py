@@ -154,6 +154,6 @@ class Ema(nn.Module):
         """Move a little towards the source; quickly at first, while there is little to average."""
         self.updates += 1
         pull = 1 - min(self.decay, (1 + self.updates) / (10 + self.updates))
-        pairs = zip(self.copy.parameters(), source.parameters(), strict=True)
-        for slow, fast in pairs:
-            slow.lerp_(fast, pull)
+        slow: list[Tensor] = list(self.copy.parameters())
+        fast: list[Tensor] = list(source.parameters())
+        torch._foreach_lerp_(slow, fast, pull)

@@ -116,7 +116,9 @@ class World:
     places: tuple[str, ...]
     arts: tuple[str, ...]
     styles: tuple[str, ...] = ()
-    favoured: tuple[str, ...] = ()  # things that come twice as often, as they are new
+    favoured: tuple[str, ...] = ()  # things that come twice as often: new, or asked for most
+    plain_arts: tuple[str, ...] = ()  # how things look where no art is asked for; any if empty
+    plain_share: float = 0.6  # of the scenes without a style; one with a style is always plain
     coloured_share: float = 0.5
     place_share: float = 0.6
     backdrop_share: float = 0.4  # of the scenes without a place
@@ -176,5 +178,6 @@ class World:
             relation = rng.choice(RELATIONS)
         if self.styles and rng.random() < self.styled_share:
             style = rng.choice(self.styles)
-        art = rng.choice(self.arts)
+        is_plain = bool(self.plain_arts) and (style or rng.random() < self.plain_share)
+        art = rng.choice(self.plain_arts if is_plain else self.arts)
         return Scene(items, count, place, backdrop, art, size, relation, style)

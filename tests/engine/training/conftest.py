@@ -7,7 +7,7 @@ import pytest
 import torch
 from PIL import Image, ImageDraw
 
-from engine.training.presets import AutoencoderSize, DenoiserSize, Preset, TextSize
+from engine.training.presets import AutoencoderSize, DenoiserSize, Preset, TextSize, TowerSize
 from engine.training.world import World
 
 SHAPES = {"apple": "ellipse", "fox": "polygon", "house": "rectangle"}
@@ -58,6 +58,7 @@ def preset() -> Preset:
         side=32,
         autoencoder=AutoencoderSize(channels=8, latent_channels=4, blocks=(1, 1, 1, 1)),
         text=TextSize(vocabulary=700, context=77, width=32, layers=1, heads=2),
+        tower=TowerSize(side=32, patch=8, width=32, layers=1, heads=2),
         denoiser=DenoiserSize(channels=(16, 32), head_width=8),
         bank_scenes=16,
     )

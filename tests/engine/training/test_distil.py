@@ -26,27 +26,33 @@ def work(preset: Preset, tmp_path: Path) -> Path:
     (tmp_path / "denoiser").mkdir()
     (tmp_path / "bank").mkdir()
     replace_file(tmp_path / "denoiser" / "ema.safetensors", denoiser.state_dict())
-    save_file({"latents": torch.randn(8, 4, 4, 4)}, tmp_path / "bank" / "shard-0.safetensors")
-    words = {"words": torch.randn(8, 77, 32), "nothing": torch.randn(1, 77, 32)}
-    save_file(words, tmp_path / "bank" / "words-0.safetensors")
+    shard = {
+        "latents": torch.randn(8, 4, 4, 4),
+        "ids": torch.randint(600, (8, 1, 77)).short(),
+        "views": torch.randn(8, 32),
+        "nothing": torch.zeros(1, 77).short(),
+    }
+    save_file(shard, tmp_path / "bank" / "shard-0.safetensors")
     return tmp_path
 
 
 def test_the_lora_learns_resumes_and_opens_in_stock_diffusers(preset: Preset, work: Path) -> None:
     """A few steps lower the loss, it resumes, and the stock pipeline paints with all of it."""
 
+    tokenizer = train_tokenizer(preset.text)
+    encoder = make_text_encoder(preset.text, tokenizer)
+
     def train(steps: int, *, resume: bool = False) -> float:
         plan = Plan(work / "distil", 60, resume, warmup=2, max_steps=steps)
         return train_distilled(
-            preset, work / "bank", plan, work / "denoiser", batch=4, lr=0.01
+            preset, work / "bank", plan, work / "denoiser", encoder, batch=4, lr=0.01
         ).loss
 
     assert train(40) < train(1)
     assert train(3, resume=True) is not None
-    tokenizer = train_tokenizer(preset.text)
     pipeline: StableDiffusionPipeline = make_pipeline(
         make_autoencoder(preset.autoencoder),
-        make_text_encoder(preset.text, tokenizer),
+        encoder,
         tokenizer,
         make_denoiser(preset.denoiser, 4, 4, preset.text.width),
     )

@@ -11,16 +11,18 @@ import torch
 from diffusers import StableDiffusionImg2ImgPipeline, StableDiffusionPipeline
 from safetensors.torch import load_file
 
+from engine.training import bank as bank_module
 from engine.training.autoencoder import moment_loss, psnr_db, train_autoencoder
-from engine.training.bank import Bank, shape_of, write_bank, write_words
-from engine.training.bilingual import train_bilingual
+from engine.training.bank import Bank, Composer, Part, shape_of, write_bank
 from engine.training.checkpoint import replace_file
-from engine.training.denoiser import NoiseSchedule, draw_steps, train_denoiser
+from engine.training.denoiser import Banks, NoiseSchedule, draw_steps, train_denoiser
 from engine.training.export import export_model, load_autoencoder, load_text
+from engine.training.machine import CPU
 from engine.training.meter import Progress
 from engine.training.muon import orthogonalize
 from engine.training.presets import STAGE_A, DenoiserSize, Preset
-from engine.training.text import contrast_loss, draw_batch, tokenize, train_text
+from engine.training.sharpen import Discriminator, gradient_penalty, train_sharp
+from engine.training.text import contrast_loss, draw_batch, load_tower, tokenize, train_text
 from engine.training.trainer import Plan, rate_at
 from engine.training.world import has_held_out_pair
 from engine.upscaler import Upscaler, load_upscaler
@@ -37,13 +39,27 @@ def work(preset: Preset, pack: Path, tmp_path_factory: pytest.TempPathFactory) -
     folder = tmp_path_factory.mktemp("work")
     train_autoencoder(preset, pack, plan_for(folder / "autoencoder", 1), batch=2)
     train_text(preset, pack, plan_for(folder / "text", 1), batch=4)
-    tokenizer, encoder = load_text(preset, folder / "text")
-    autoencoder = load_autoencoder(preset, folder / "autoencoder")
-    bank = folder / "bank"
-    write_bank(preset, pack, bank, autoencoder, scenes=preset.bank_scenes)
-    write_words(bank, encoder, tokenizer, preset.text.context)
-    train_denoiser(preset, bank, plan_for(folder / "denoiser", 1), batch=2)
+    write_bank(composer_of(preset, folder), pack, folder / "bank", scenes=preset.bank_scenes)
+    denoise(preset, folder, plan_for(folder / "denoiser", 1), batch=2)
     return folder
+
+
+def composer_of(preset: Preset, work: Path) -> Composer:
+    """What writes the bank of the checkpoints."""
+    return Composer(
+        preset,
+        load_autoencoder(preset, work / "autoencoder"),
+        load_text(preset, work / "text")[0],
+        load_tower(preset, work / "text"),
+        CPU,
+        batch=4,
+    )
+
+
+def denoise(preset: Preset, work: Path, plan: Plan, batch: int = 64) -> Progress:
+    """Train the denoiser on the bank of the checkpoints."""
+    encoder = load_text(preset, work / "text")[1]
+    return train_denoiser(preset, Banks(work / "bank"), plan, encoder, batch=batch)
 
 
 def test_the_autoencoder_learns(preset: Preset, pack: Path, tmp_path: Path) -> None:
@@ -63,10 +79,10 @@ def test_the_text_encoder_learns(preset: Preset, pack: Path, tmp_path: Path) -> 
 def test_the_denoiser_learns_and_resumes(preset: Preset, work: Path, tmp_path: Path) -> None:
     """A few steps lower the loss, and a resumed run counts on from where it stopped."""
     folder = tmp_path / "denoiser"
-    first = train_denoiser(preset, work / "bank", plan_for(folder, 10), batch=8)
+    first = denoise(preset, work, plan_for(folder, 10), batch=8)
     assert first.samples == 80
     resumed = plan_for(folder, 30, resume=True)
-    later = train_denoiser(preset, work / "bank", resumed, batch=8)
+    later = denoise(preset, work, resumed, batch=8)
     assert (later.samples, later.steps) == (240, 30)
     assert later.seconds > first.seconds
     assert later.loss < first.loss
@@ -106,21 +122,93 @@ def test_the_bank_is_not_written_twice(preset: Preset, pack: Path, work: Path) -
     """Shards that exist are kept, so that writing the bank can be resumed."""
     shard = next((work / "bank").glob("shard-*.safetensors"))
     before = shard.stat().st_mtime_ns
-    autoencoder = load_autoencoder(preset, work / "autoencoder")
-    write_bank(preset, pack, work / "bank", autoencoder, scenes=8)
+    write_bank(composer_of(preset, work), pack, work / "bank", scenes=8)
     assert shard.stat().st_mtime_ns == before
 
 
-def test_scenes_without_words_wait(preset: Preset, pack: Path, work: Path, tmp_path: Path) -> None:
-    """Scenes may be composed before there is a text encoder; they count once it has read them."""
-    autoencoder = load_autoencoder(preset, work / "autoencoder")
-    write_bank(preset, pack, tmp_path, autoencoder, scenes=4)
-    with pytest.raises(ValueError, match="empty"):
+def test_several_processes_share_a_bank(
+    preset: Preset, pack: Path, work: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Each writes its own shards; together they are what one alone would have written."""
+    monkeypatch.setattr(bank_module, "SHARD_SCENES", 4)
+    composer = composer_of(preset, work)
+    write_bank(composer, pack, tmp_path / "one", scenes=10)
+    for rank in (0, 1):
+        write_bank(composer, pack, tmp_path / "two", scenes=10, part=Part(rank, 2))
+    alone, shared = (
+        {path.name: path.read_bytes() for path in (tmp_path / name).iterdir()}
+        for name in ("one", "two")
+    )
+    assert alone == shared
+    assert len(Bank(tmp_path / "two").draw(64).latents) == 64
+
+
+def test_a_caption_belongs_to_its_scene(
+    preset: Preset, pack: Path, work: Path, tmp_path: Path
+) -> None:
+    """What is drawn from the bank are captions of that very scene, or the empty prompt."""
+    write_bank(composer_of(preset, work), pack, tmp_path, scenes=1)
+    bank = Bank(tmp_path)
+    tokenizer = load_text(preset, work / "text")[0]
+    ids = bank.shapes[torch.Size((4, 4))]["ids"][0].tolist()
+    drawn = bank.draw(64, drop=0.5).ids.tolist()
+    nothing = tokenize(tokenizer, [""], 77)[0].tolist()
+    assert all(row in [*ids, nothing] for row in drawn)
+    assert nothing in drawn
+    assert any(row in ids for row in drawn)
+
+
+def test_an_empty_bank_says_so(tmp_path: Path) -> None:
+    """A denoiser without scenes is told what is missing."""
+    with pytest.raises(ValueError, match="run the bank command first"):
         Bank(tmp_path)
-    tokenizer, encoder = load_text(preset, work / "text")
-    write_words(tmp_path, encoder, tokenizer, preset.text.context)
-    latents, words = Bank(tmp_path).draw(2, drop=0)
-    assert latents.shape[0] == words.shape[0] == 2
+
+
+def test_the_denoiser_begins_with_small_pictures(
+    preset: Preset, pack: Path, work: Path, tmp_path: Path
+) -> None:
+    """Four times as many of half the side; and after its share of the time, the native size."""
+    small = replace(preset, first_side=16)
+    composer = replace(composer_of(preset, work), preset=small)
+    write_bank(composer, pack, tmp_path / "first", scenes=4, is_first=True)
+    encoder = load_text(preset, work / "text")[1]
+    for share, samples in ((0.5, 8), (0.0, 2)):
+        banks = Banks(work / "bank", tmp_path / "first", share)
+        plan = plan_for(tmp_path / f"d{samples}", 1)
+        assert train_denoiser(small, banks, plan, encoder, batch=2).samples == samples
+
+
+def test_a_sharper_decoder_keeps_the_latents(
+    preset: Preset, pack: Path, work: Path, tmp_path: Path
+) -> None:
+    """Only the decoder moves, the discriminator learns, and the sharper one is taken first."""
+    shutil.copytree(work / "autoencoder", tmp_path / "autoencoder")
+    before = load_autoencoder(preset, tmp_path / "autoencoder")
+    plan = replace(plan_for(tmp_path / "sharp", 4), minutes=0.001)
+    plain = load_autoencoder(preset, tmp_path / "autoencoder").train()
+    train_sharp(preset, pack, replace(plan, minutes=60), plain, batch=2)
+    after = load_autoencoder(preset, tmp_path / "autoencoder")
+    pairs = {
+        part: [
+            torch.equal(old, new)
+            for old, new in zip(
+                getattr(before, part).parameters(), getattr(after, part).parameters(), strict=True
+            )
+        ]
+        for part in ("encoder", "decoder")
+    }
+    assert all(pairs["encoder"])
+    assert not all(pairs["decoder"])
+
+
+def test_a_discriminator_is_kept_smooth() -> None:
+    """The penalty is zero where the slope is one, and grows with it."""
+    real, fake = torch.rand(2, 3, 16, 16), torch.rand(2, 3, 16, 16)
+    critic = Discriminator()
+    gentle = gradient_penalty(critic, real, fake)
+    for parameter in critic.layers[-1].parameters():
+        parameter.data *= 1e5
+    assert gradient_penalty(critic, real, fake) > gentle > 0
 
 
 @pytest.fixture(scope="module")
@@ -139,7 +227,7 @@ def test_training_goes_on_from_exported_weights(
     def plan(part: str) -> Plan:
         return replace(plan_for(tmp_path / part, 0), start=exported)
 
-    train_denoiser(preset, work / "bank", plan("denoiser"))
+    denoise(preset, work, plan("denoiser"))
     train_autoencoder(preset, pack, plan("autoencoder"))
     train_text(preset, pack, plan("text"))
     for part, old, new in (
@@ -176,29 +264,7 @@ def test_weights_of_another_size_are_refused(preset: Preset, exported: Path, wor
     other = replace(preset, denoiser=DenoiserSize(channels=(16, 48), head_width=8))
     plan = replace(plan_for(tmp_path, 1), start=exported)
     with pytest.raises(ValueError, match="does not fit the preset"):
-        train_denoiser(other, work / "bank", plan)
-
-
-def test_chinese_is_learnt_and_english_kept(preset: Preset, exported: Path, tmp_path: Path) -> None:
-    """A Chinese caption comes nearer to its English twin; the English one hardly moves."""
-    tokenizer, before = load_text(preset, tmp_path, exported)
-    for parameter in before.parameters():
-        parameter.data *= 5 if parameter.ndim > 1 else 1  # so that words mean something
-    shutil.copytree(exported, tmp_path / "start")
-    replace_file(tmp_path / "start/text_encoder/model.safetensors", before.state_dict())
-
-    def teach(name: str, steps: int) -> float:
-        plan = replace(plan_for(tmp_path / name, steps), start=tmp_path / "start")
-        return train_bilingual(preset, plan, batch=16, lr=0.003, muon_lr=None).loss
-
-    assert teach("b", 100) < 0.93 * teach("a", 1)
-    _, after = load_text(preset, tmp_path / "b")
-    with torch.no_grad():
-        ids, ids_zh = (tokenize(tokenizer, [text], 32) for text in ("a fox", "一只狐狸"))
-        english = before(ids).last_hidden_state[0, 10:]
-        moved = (after(ids).last_hidden_state[0, 10:] - english).norm()
-        apart = (before(ids_zh).last_hidden_state[0, 10:] - english).norm()
-    assert moved < 0.6 * apart
+        denoise(other, work, plan)
 
 
 def test_every_fourth_shard_is_not_square(preset: Preset) -> None:
@@ -211,12 +277,15 @@ def test_every_fourth_shard_is_not_square(preset: Preset) -> None:
 def test_a_batch_is_of_one_shape(tmp_path: Path) -> None:
     """Scenes of different shapes never meet in a batch, and each shape comes."""
     for name, shape in (("0", (4, 4)), ("1", (3, 6))):
-        latents = {"latents": torch.zeros(4, 2, *shape)}
-        words = {"words": torch.zeros(4, 5, 8), "nothing": torch.zeros(1, 5, 8)}
-        replace_file(tmp_path / f"shard-{name}.safetensors", latents)
-        replace_file(tmp_path / f"words-{name}.safetensors", words)
+        shard = {
+            "latents": torch.zeros(4, 2, *shape),
+            "ids": torch.zeros(4, 1, 5).short(),
+            "views": torch.zeros(4, 8),
+            "nothing": torch.zeros(1, 5).short(),
+        }
+        replace_file(tmp_path / f"shard-{name}.safetensors", shard)
     bank = Bank(tmp_path)
-    seen = {tuple(bank.draw(3, 0.1)[0].shape) for _ in range(40)}
+    seen = {tuple(bank.draw(3, 0.1).latents.shape) for _ in range(40)}
     assert seen == {(3, 2, 4, 4), (3, 2, 3, 6)}
 
 
@@ -235,6 +304,16 @@ def test_orthogonalizing_evens_out_all_directions() -> None:
     values = torch.linalg.svdvals(orthogonalize(matrix))
     assert values.min() > 0.5
     assert values.max() < 1.5
+
+
+def test_matrices_of_one_shape_are_orthogonalized_together() -> None:
+    """A stack of matrices gives what each of them gives alone."""
+    stack = torch.randn(3, 30, 12, generator=torch.Generator().manual_seed(0))
+    together = orthogonalize(stack)
+    assert all(
+        torch.allclose(orthogonalize(one), other, atol=1e-2)
+        for one, other in zip(stack, together, strict=True)
+    )
 
 
 def test_the_last_step_of_the_schedule_is_pure_noise() -> None:
