@@ -76,7 +76,9 @@ class Hub:
     With `exact`, every forward has exactly `exact_rows` rows, so that a picture is the same bit
     for bit whatever is painted beside it. `activate(site name, state)` is called before a forward
     whose jobs want another module state (a set of LoRAs) than the last one there, and
-    `bring(site name, module)` before every forward: the weights may be elsewhere.
+    `bring(site name, module)` before every forward: the weights may be elsewhere. `leave_only`
+    takes all others' weights off the device and tells whether any were there: it is called where
+    a single row finds no memory.
     """
 
     def __init__(
@@ -87,6 +89,7 @@ class Hub:
         exact_rows: int = EXACT_ROWS,
         activate: Activate | None = None,
         bring: Callable[[str, torch.nn.Module], None] | None = None,
+        leave_only: Callable[[str, torch.nn.Module], bool] | None = None,
         clock: Callable[[], float] = time.perf_counter,
     ) -> None:
         self.forwards: Counter[str] = Counter()
@@ -99,6 +102,7 @@ class Hub:
         self._exact_rows = exact_rows if exact else None
         self._activate = activate
         self._bring = bring
+        self._leave_only = leave_only
         self._active: dict[str, Hashable] = {}
         self._clock = clock
         self._stopwatch = Stopwatch(device or torch.device("cpu"), clock)
@@ -329,6 +333,9 @@ class Hub:
             if rows > 1 and not self._exact_rows:
                 log.warning("out of memory with %s rows at %s: halving", rows, group[0].site.name)
                 self.row_caps.halve(kind, rows)
+                return
+            site = group[0].site
+            if self._leave_only is not None and self._leave_only(site.name, site.module):
                 return
         if len(group) > 1:
             for call in group:

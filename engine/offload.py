@@ -54,6 +54,13 @@ class Offload:
                 home.append((tensor, tensor.data.cpu()))
                 tensor.data = home[-1][1].to(self.device, copy=True)
 
+    def leave_only(self, module: nn.Module) -> bool:
+        """Take all others off the card; tell whether any were there."""
+        others = [other for other in self._there if other is not module]
+        for other in others:
+            self._send_home(other, self._there.pop(other))
+        return bool(others)
+
     def clear(self) -> None:
         """Take everything off the card."""
         while self._there:

@@ -29,6 +29,7 @@ from engine.importance import weigh
 from engine.library import Library
 from engine.memory import free_cache, is_device_lost, is_out_of_memory
 from engine.models import Model
+from engine.offload import Offload
 from engine.pipelines import paint
 from engine.preview import encode_preview
 from engine.request import Request, cost
@@ -75,7 +76,12 @@ class Worker:
         self._inside: set[Ticket] = set()
         self._line: list[tuple[Ticket, float]] = []
         self.hub = Hub(
-            library.device, exact=exact, activate=self._activate, bring=self._bring, clock=clock
+            library.device,
+            exact=exact,
+            activate=self._activate,
+            bring=self._bring,
+            leave_only=self._leave_only,
+            clock=clock,
         )
         library.on_opened, library.on_closed = self._route, self._unroute
         for model in library.opened.values():
@@ -244,9 +250,16 @@ class Worker:
         self.library.opened[name].activate(part, state)
 
     def _bring(self, site_name: str, module: nn.Module) -> None:
-        offload = self.library.opened[site_name.partition("/")[0]].offload
+        offload = self._offload(site_name)
         if offload is not None:
             offload.bring(module)
+
+    def _leave_only(self, site_name: str, module: nn.Module) -> bool:
+        offload = self._offload(site_name)
+        return offload is not None and offload.leave_only(module)
+
+    def _offload(self, site_name: str) -> Offload | None:
+        return self.library.opened[site_name.partition("/")[0]].offload
 
     def _states(self, request: Request, model: Model) -> dict[str, Hashable]:
         # An unknown LoRA or a missing adapter gets its sentence from the painting.

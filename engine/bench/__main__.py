@@ -27,6 +27,9 @@ def bench(
     loads: Annotated[
         str, typer.Option(help="burst, or parts of the tuned FIFO's capacity.")
     ] = "burst,0.5,0.7,0.9,1.1",
+    promises: Annotated[
+        bool, typer.Option(help="Measure what is promised beside the traces, too.")
+    ] = True,
     as_json: Annotated[bool, typer.Option("--json", help="Print one line of JSON.")] = False,
     plot: Annotated[Path | None, typer.Option(help="Draw it into this PNG file.")] = None,
 ) -> None:
@@ -41,7 +44,7 @@ def bench(
         raise typer.BadParameter(f"{preset} has no regime {regime}.", param_hint="regime")
     wanted = [_read_load(text) for text in loads.split(",")]
     hush()
-    found = [_measure(name, device, jobs, seeds, wanted) for name in regimes]
+    found = [_measure(name, device, jobs, seeds, wanted, promises) for name in regimes]
     if plot is not None:
         from engine.bench.plot import draw_plot
 
@@ -68,7 +71,9 @@ def _say(line: str) -> None:
     sys.stderr.write(f"{line}\n")
 
 
-def _measure(name: str, device_name: str, jobs: int, seeds: int, loads: list[float]) -> Any:
+def _measure(
+    name: str, device_name: str, jobs: int, seeds: int, loads: list[float], promises: bool
+) -> Any:
     import torch
 
     from engine.bench.load import make_kinds
@@ -87,7 +92,7 @@ def _measure(name: str, device_name: str, jobs: int, seeds: int, loads: list[flo
     with tempfile.TemporaryDirectory() as folder:
         preset = PRESETS[name]
         trial = Bench(preset, open_preset(preset, device), make_kinds(preset, Path(folder)))
-        found = study(trial, jobs, seeds, loads, _say)
+        found = study(trial, jobs, seeds, loads, _say, with_promises=promises)
     torch.set_num_threads(threads)
     return {"regime": name, "device": about, "jobs": jobs, "seeds": seeds, **found}
 

@@ -1,5 +1,6 @@
 """Models of random weights, built in code: speed does not depend on what the weights are."""
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
@@ -38,8 +39,13 @@ class Preset:
     few_steps: bool = False
 
 
-def open_preset(preset: Preset, device: torch.device, seed: int = 0) -> Model:
-    """Build the model on the device, with the weights that this seed gives."""
+def open_preset(
+    preset: Preset, device: torch.device, seed: int = 0, most_bytes: float = math.inf
+) -> Model:
+    """Build the model on the device, with the weights that this seed gives.
+
+    With `most_bytes` they wait in main memory, as `equip` says, if they are more than that.
+    """
     kind = StableDiffusionXLPipeline if preset.family == "sdxl" else StableDiffusionPipeline
     options: dict[str, Any] = {"safety_checker": None, "feature_extractor": None}
     options |= {"requires_safety_checker": False}
@@ -51,6 +57,8 @@ def open_preset(preset: Preset, device: torch.device, seed: int = 0) -> Model:
     for part in parts.values():
         if isinstance(part, torch.nn.Module):
             part.to(choose_dtype(device)).eval().requires_grad_(requires_grad=False)
+            if most_bytes < math.inf:
+                part.to("cpu")
     scheduler = EulerDiscreteScheduler(**BETAS, steps_offset=1)
     pipeline = kind(**parts, scheduler=scheduler, **options)
     card = ModelCard(
@@ -64,9 +72,8 @@ def open_preset(preset: Preset, device: torch.device, seed: int = 0) -> Model:
         samplers=samplers_for(dict(scheduler.config)),
         honours=EVERYTHING,
     )
-    return equip(
-        pipeline, card, device, LoraFolder(None), ControlFolder(None), ReferenceFolder(None)
-    )
+    folders = LoraFolder(None), ControlFolder(None), ReferenceFolder(None)
+    return equip(pipeline, card, device, *folders, most_bytes)
 
 
 def _encoder(kind: Any, tokenizer: Any, width: int, layers: int, heads: int, **more: Any) -> Any:

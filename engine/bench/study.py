@@ -30,11 +30,20 @@ BUSY = 0.7
 Say = Callable[[str], None]
 
 
-def study(bench: Bench, jobs: int, seeds: int, loads: Sequence[float], say: Say) -> dict[str, Any]:
+def study(
+    bench: Bench,
+    jobs: int,
+    seeds: int,
+    loads: Sequence[float],
+    say: Say,
+    *,
+    with_promises: bool = True,
+) -> dict[str, Any]:
     """Run the traces of all seeds at all loads; return what was found, ready for JSON."""
     summaries: dict[str, dict[str, list[Summary]]] = defaultdict(lambda: defaultdict(list))
     ratios: dict[str, list[list[float]]] = defaultdict(list)
     differences, burst = [0.0], []
+    say(f"{bench.preset.name}: a job of the mix takes {bench.warm_up():.2f} s")
     for seed in range(seeds):
         served: dict[str, list[Task]] = {}
         for load in sorted(loads, key=lambda load: load not in RACED):
@@ -53,15 +62,17 @@ def study(bench: Bench, jobs: int, seeds: int, loads: Sequence[float], say: Say)
         name: {server: middle(found) for server, found in servers.items()}
         for name, servers in summaries.items()
     }
-    say(f"{bench.preset.name}: promises")
-    promises = _measure_promises(bench, max(differences))
+    promises = {}
+    if with_promises:
+        say(f"{bench.preset.name}: promises")
+        promises = _measure_promises(bench, max(differences))
     # The median of each seed's ratio: within a seed the servers ran side by side.
     bars = [
         replace(bar, value=value)
         for name, one in middles.items()
         for bar, value in zip(bars_of_load(name, one), middle_columns(ratios[name]), strict=True)
     ]
-    bars += bars_of_promises(promises)
+    bars += bars_of_promises(promises) if promises else []
     return {
         "alone_s": bench.alone_s,
         "loads": middles,

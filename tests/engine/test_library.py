@@ -169,6 +169,9 @@ def test_weights_come_when_they_are_needed_and_leave_for_others(open_tiny):
     assert away() == parts[:2]
     offload.bring(parts[2])
     assert away() == [parts[0], parts[2]]
+    assert offload.leave_only(parts[2])
+    assert not offload.leave_only(parts[2])
+    assert away() == [parts[2]]
     offload.clear()
     assert away() == []
     for part, tensors in before.items():

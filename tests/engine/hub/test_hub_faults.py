@@ -198,6 +198,29 @@ def test_a_job_that_never_fits_fails_alone(sd15, job, make_hub, jobs, fault):
     assert_same(ended, jobs)
 
 
+def test_a_row_that_finds_no_memory_is_tried_again_without_others_weights(
+    sd15, make_hub, jobs, fault
+):
+    """Before a job is too large alone, the weights of other modules leave the device."""
+    import torch
+
+    crowds = [True]
+
+    def fail(sample):
+        if crowds[0]:
+            raise torch.OutOfMemoryError("CUDA out of memory.")
+
+    def leave_only(site_name, module):
+        was_there, crowds[0] = crowds[0], False
+        return was_there and module is sd15.unet and site_name == "model0/unet"
+
+    fault(fail)
+    hub = make_hub(sd15, leave_only=leave_only)
+    start_all(hub, jobs)
+    assert_same(finish(hub), jobs)
+    assert not crowds[0]
+
+
 def test_the_row_cap_comes_back_slowly():
     """After a failure the cap halves, grows by an eighth now and then, and is lifted at last."""
     from engine.memory import RECOVER_EVERY, RowCaps
