@@ -1,17 +1,13 @@
 """The command line of the training: one subcommand per part, each of them resumable."""
 
-import logging
-import os
-from collections.abc import Callable
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
-import torch
 import typer
-from torch.multiprocessing.spawn import spawn
 
-from engine.training.machine import find_machine
+from engine.training.machine import find_machine, prepare
 from engine.training.presets import PRESETS, Preset
+from engine.training.processes import compose, denoise, meeting, run_together
 from engine.training.trainer import Plan
 from engine.training.world import all_things
 
@@ -43,14 +39,6 @@ def _preset(name: str) -> Preset:
     return PRESETS[name]()
 
 
-def _start(threads: int) -> None:
-    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s")
-    os.environ["OMP_WAIT_POLICY"] = "PASSIVE"
-    torch.set_num_threads(threads)
-    torch.set_float32_matmul_precision("high")  # on a GPU; a CPU keeps to fp32
-    torch.backends.cudnn.benchmark = True
-
-
 @app.command()
 def data(
     out: Annotated[
@@ -70,7 +58,7 @@ def data(
     """Build the sprite pack from registry packages (needs npm and the extra [train])."""
     from engine.training.collect import ARTS, build_pack  # why: resvg-py comes with the extra only
 
-    _start(1)
+    prepare(1)
     things = _preset(preset).world.things if preset else tuple(all_things())
     build_pack(cache, out, side, things, tuple(filter(None, arts.split(","))) or ARTS)
 
@@ -89,7 +77,7 @@ def autoencoder(
     """Train the autoencoder."""
     from engine.training.autoencoder import train_autoencoder
 
-    _start(threads)
+    prepare(threads)
     plan = Plan(work / "autoencoder", minutes, resume, start)
     train_autoencoder(_preset(preset), pack, plan, batch=batch, machine=find_machine())
 
@@ -109,7 +97,7 @@ def text(
     """Train the tokenizer, the text encoder and the image tower."""
     from engine.training.text import train_text
 
-    _start(threads)
+    prepare(threads)
     plan = Plan(work / "text", minutes, resume, start)
     train_text(_preset(preset), pack, plan, batch=batch, feeders=feeders, machine=find_machine())
 
@@ -129,33 +117,11 @@ def sharpen(
     from engine.training.export import SHARP, load_autoencoder
     from engine.training.sharpen import train_sharp
 
-    _start(threads)
+    prepare(threads)
     chosen = _preset(preset)
     decoder = load_autoencoder(chosen, work / "autoencoder", start)
     plan = Plan(work / SHARP, minutes, resume)
     train_sharp(chosen, pack, plan, decoder.train(), batch=batch, machine=find_machine())
-
-
-def _compose(
-    rank: int, preset: str, pack: Path, work: Path, start: Path | None, scenes: int, workers: int,
-    batch: int, threads: int, is_first: bool,
-) -> None:  # fmt: skip
-    from engine.training.bank import Composer, Part, write_bank
-    from engine.training.export import load_autoencoder, load_text
-    from engine.training.text import load_tower
-
-    _start(threads)
-    chosen = _preset(preset)
-    composer = Composer(
-        chosen,
-        load_autoencoder(chosen, work / "autoencoder", start),
-        load_text(chosen, work / "text", start)[0],
-        load_tower(chosen, work / "text", start),
-        find_machine(),
-        batch,
-    )
-    folder, part = work / ("first" if is_first else "bank"), Part(rank, workers)
-    write_bank(composer, pack, folder, scenes=scenes, part=part, is_first=is_first)
 
 
 @app.command()
@@ -177,44 +143,8 @@ def bank(
     if first and not chosen.first_side:
         raise typer.BadParameter(f"the denoiser of {preset} begins with the native size")
     count = scenes or chosen.bank_scenes
-    arguments = (preset, pack, work, start, count, workers, batch, threads, first)
-    _together(_compose, arguments, workers)
-
-
-def _denoise(
-    rank: int, preset: str, work: Path, plan: Plan, workers: int, threads: int, batch: int,
-    is_compiled: bool,
-) -> None:  # fmt: skip
-    from engine.training.denoiser import Banks, train_denoiser
-    from engine.training.export import load_text
-    from engine.training.workers import Workers
-
-    _start(threads)
-    together = Workers(rank, workers, _meeting(work))
-    chosen = _preset(preset)
-    train_denoiser(
-        chosen,
-        Banks(work / "bank", work / "first" if (work / "first").exists() else None),
-        plan,
-        load_text(chosen, work / "text", plan.start)[1],
-        batch=batch,
-        machine=find_machine(),
-        is_compiled=is_compiled,
-        workers=together,
-    )
-
-
-def _meeting(work: Path) -> Path:
-    return work / "denoiser.meeting"
-
-
-def _together(run: Callable[..., None], arguments: tuple[Any, ...], workers: int) -> None:
-    """Run in so many processes; the first argument of each is its rank."""
-    if workers == 1:
-        run(0, *arguments)
-    else:
-        # why: torch leaves spawn untyped
-        spawn(run, arguments, nprocs=workers)  # type: ignore[no-untyped-call]
+    arguments = (workers, preset, pack, work, start, count, batch, threads, first)
+    run_together(compose, arguments, workers)
 
 
 @app.command()
@@ -233,9 +163,9 @@ def denoiser(
     ] = False,
 ) -> None:
     """Train the denoiser on the bank."""
-    _meeting(work).unlink(missing_ok=True)
+    meeting(work).unlink(missing_ok=True)
     plan = Plan(work / "denoiser", minutes, resume, start, rate)
-    _together(_denoise, (preset, work, plan, workers, threads, batch, compiled), workers)
+    run_together(denoise, (workers, preset, work, plan, batch, threads, compiled), workers)
 
 
 @app.command()
@@ -252,7 +182,7 @@ def distil(
     from engine.training.distil import train_distilled
     from engine.training.export import load_text
 
-    _start(threads)
+    prepare(threads)
     chosen = _preset(preset)
     encoder = load_text(chosen, work / "text", start)[1]
     plan = Plan(work / "distil", minutes, resume, start)
@@ -277,7 +207,7 @@ def upscaler(
     from engine.training.export import load_autoencoder
     from engine.training.upscale import score_upscaler, train_upscaler
 
-    _start(threads)
+    prepare(threads)
     chosen = _preset(preset)
     autoencoder = load_autoencoder(chosen, work / "autoencoder", start)
     plan = Plan(work / "upscaler", minutes, resume)
@@ -312,7 +242,7 @@ def evaluator(
     """Train the judge that `evaluate` asks."""
     from engine.training.evaluator import train_evaluator
 
-    _start(threads)
+    prepare(threads)
     plan = Plan(work / "evaluator", minutes, resume)
     train_evaluator(_preset(preset), pack, plan, machine=find_machine())
 
@@ -329,7 +259,7 @@ def export(
     """Write the model in diffusers' format, fp16."""
     from engine.training.export import export_model
 
-    _start(1)
+    prepare(1)
     export_model(_preset(preset), work, out, start)
 
 
@@ -348,7 +278,7 @@ def evaluate(
     """Measure the newest checkpoints and paint a contact sheet."""
     from engine.training.evaluate import evaluate_model
 
-    _start(threads)
+    prepare(threads)
     evaluate_model(_preset(preset), pack, work, out, per_cell, start)
 
 

@@ -90,7 +90,8 @@ def _oil(pictures: Tensor, generator: torch.Generator) -> Tensor:
 def _pencil(pictures: Tensor, generator: torch.Generator) -> Tensor:
     gray = _gray(pictures)
     dodged = gray / (1 - _blur(1 - gray, max(2, _short(pictures) // 40)) * 0.96 + 0.02)
-    return (dodged * 0.96).clamp(0, 1).expand_as(pictures)
+    lines = 0.5 * _contours(gray).clamp(0, 1)
+    return (dodged * 0.96 - lines).clamp(0, 1).expand_as(pictures)
 
 
 def _pixels(pictures: Tensor, generator: torch.Generator) -> Tensor:

@@ -35,7 +35,11 @@ class Plan:
     warmup: int = WARMUP_STEPS
     clip: float = 1.0  # largest length of the gradient
     max_steps: int | None = None
-    save_every_s: float = SAVE_EVERY_S
+
+    @property
+    def save_every_s(self) -> float:
+        """Seconds between checkpoints; a short training has some twenty of them as well."""
+        return min(SAVE_EVERY_S, self.minutes * 60 / 20)
 
 
 def rate_at(progress: Progress, plan: Plan) -> float:

@@ -9,12 +9,14 @@ import torch
 from typer.testing import CliRunner
 
 from engine.training.__main__ import app
+from engine.training.processes import compose, denoise
 from engine.training.workers import Workers
 
 WORKER = """
 import sys
 from pathlib import Path
 import torch
+from engine.training.processes import compose, denoise
 from engine.training.workers import Workers
 rank = int(sys.argv[1])
 workers = Workers(rank, 2, Path(sys.argv[2]))
@@ -67,3 +69,8 @@ def test_an_unknown_preset_is_a_sentence() -> None:
     answer = CliRunner().invoke(app, ["export", "--preset", "stage-z"])
     assert answer.exit_code == 2
     assert "stage-a" in answer.output
+
+
+def test_what_runs_in_several_processes_is_found_by_them() -> None:
+    """A spawned process never imports a package's __main__, so nothing of it can be run there."""
+    assert {compose.__module__, denoise.__module__} == {"engine.training.processes"}
