@@ -12,14 +12,19 @@ SCRIBBLE_BLUR = 3.0
 
 def draw_canny(picture: Image.Image) -> Image.Image:
     """Return the Canny edges of a picture, white on black and one pixel wide."""
-    across, down = _gradient(_blur(_grey(picture), 1.0))
+    return _show(find_canny(_grey(picture)))
+
+
+def find_canny(grey: Tensor) -> Tensor:
+    """Where the Canny edges of grey pictures [B,1,H,W] in 0..1 are, on the device they are on."""
+    across, down = _gradient(_blur(grey, 1.0))
     strength = across.abs() + down.abs()
     thin = strength * _is_ridge(strength, across, down)
     strong, weak = thin > HIGH, thin > LOW
     while True:
         grown = (max_pool2d(strong.float(), 3, 1, 1) > 0) & weak
         if torch.equal(grown, strong):
-            return _show(strong)
+            return strong
         strong = grown
 
 
@@ -51,7 +56,7 @@ def _grey(picture: Image.Image) -> Tensor:
 
 def _blur(grey: Tensor, sigma: float) -> Tensor:
     radius = max(1, round(3 * sigma))
-    steps = torch.arange(-radius, radius + 1).float()
+    steps = torch.arange(-radius, radius + 1, device=grey.device).float()
     kernel = torch.exp(-(steps**2) / (2 * sigma**2))
     kernel = (kernel / kernel.sum()).view(1, 1, 1, -1)
     wide = pad(grey, (radius, radius, radius, radius), mode="replicate")
@@ -60,7 +65,8 @@ def _blur(grey: Tensor, sigma: float) -> Tensor:
 
 def _gradient(grey: Tensor) -> tuple[Tensor, Tensor]:
     """Sobel's gradients across and down."""
-    kernel = torch.tensor([[-1.0, 0.0, 1.0], [-2.0, 0.0, 2.0], [-1.0, 0.0, 1.0]]).view(1, 1, 3, 3)
+    slope = torch.tensor([-1.0, 0.0, 1.0], device=grey.device)
+    kernel = torch.tensor([1.0, 2.0, 1.0], device=grey.device).outer(slope).view(1, 1, 3, 3)
     wide = pad(grey, (1, 1, 1, 1), mode="replicate")
     return conv2d(wide, kernel), conv2d(wide, kernel.transpose(2, 3))
 

@@ -192,6 +192,49 @@ def distil(
 
 
 @app.command()
+def adapter(
+    preset: PresetOption = "stage-a",
+    work: WorkOption = DEFAULT_WORK,
+    minutes: MinutesOption = 20,
+    resume: ResumeOption = False,
+    start: StartOption = None,
+    threads: ThreadsOption = 1,
+    batch: BatchOption = 32,
+) -> None:
+    """Teach the finished denoiser to look at pictures: an IP-Adapter, on the bank."""
+    from engine.training.adapter import train_adapter
+    from engine.training.export import load_text
+
+    prepare(threads)
+    chosen = _preset(preset)
+    encoder = load_text(chosen, work / "text", start)[1]
+    plan = Plan(work / "adapter", minutes, resume, start)
+    train_adapter(chosen, work, plan, encoder, batch=batch, machine=find_machine())
+
+
+@app.command()
+def control(
+    preset: PresetOption = "stage-a",
+    work: WorkOption = DEFAULT_WORK,
+    minutes: MinutesOption = 20,
+    resume: ResumeOption = False,
+    start: StartOption = None,
+    threads: ThreadsOption = 1,
+    batch: BatchOption = 32,
+) -> None:
+    """Train a ControlNet that leads the finished denoiser by edges, on the bank."""
+    from engine.training.control import train_control
+    from engine.training.export import load_autoencoder, load_text
+
+    prepare(threads)
+    chosen = _preset(preset)
+    encoder = load_text(chosen, work / "text", start)[1]
+    decoder = load_autoencoder(chosen, work / "autoencoder", start)
+    plan = Plan(work / "control", minutes, resume, start)
+    train_control(chosen, work, plan, encoder, decoder, batch=batch, machine=find_machine())
+
+
+@app.command()
 def upscaler(
     preset: PresetOption = "stage-a",
     pack: Annotated[

@@ -19,6 +19,7 @@ from diffusers import (
 from safetensors.torch import load_file
 from transformers import CLIPTextModel, CLIPTokenizer
 
+from engine.training import adapter, control
 from engine.training.autoencoder import make_autoencoder
 from engine.training.checkpoint import (
     load_weights,
@@ -33,7 +34,12 @@ from engine.training.text import load_tower, make_text_encoder
 from engine.training.tokenizer import load_tokenizer
 
 KEPT_FILES = ("README.md", "NOTICE", "samples.webp", "words.json")  # by hand, or commands' own
-FEW_STEPS = "few-steps.safetensors"
+ADDITIONS = {
+    "few-steps.safetensors": "distil/few-steps.safetensors",
+    f"adapters/{adapter.FILE}": f"adapter/{adapter.FILE}",
+    f"controls/{control.FOLDER}": f"control/{control.FOLDER}",
+}
+"""Where the model folder has them, and where their trainings leave them, ready in fp16."""
 DEFAULT_STEPS = 20
 DEFAULT_GUIDANCE = 4.0
 SHARP = "sharp"  # the folder of the autoencoder with the sharpened decoder
@@ -129,12 +135,15 @@ def export_tower(preset: Preset, work: Path, folder: Path, start: Path | None = 
         tower.save_pretrained(folder / "adapters" / "image_encoder", safe_serialization=True)
 
 
-def export_few_steps(work: Path, folder: Path, start: Path | None = None) -> None:
-    """Keep the LoRA for few steps, trained or of before."""
-    for source in (work / FEW_STEPS, (start or work) / FEW_STEPS):
-        if source.exists():
-            shutil.copy2(source, folder / FEW_STEPS)
-            return
+def export_additions(work: Path, folder: Path, start: Path | None = None) -> None:
+    """Keep what was trained beside the finished denoiser, newly or before."""
+    for name, trained in ADDITIONS.items():
+        sources = [work / trained, *([start / name] if start else [])]
+        source = next((path for path in sources if path.exists()), None)
+        if source:
+            (folder / name).parent.mkdir(exist_ok=True)
+            copy = shutil.copytree if source.is_dir() else shutil.copy2
+            copy(source, folder / name)
 
 
 def write_card(
@@ -201,7 +210,7 @@ def export_model(preset: Preset, work: Path, folder: Path, start: Path | None = 
     before = read_numbers(start / "easel.json").get("trained_samples", 0) if start else 0
     samples = before + read_numbers(work / "denoiser" / "progress.json").get("samples", 0)
     export_tower(preset, work / "text", new, start)
-    export_few_steps(work / "distil", new, start)
+    export_additions(work, new, start)
     has_upscaler = export_upscaler(work / "upscaler", new, start)
     write_card(preset, new, samples, UPSCALED_SCALE if has_upscaler else PLAIN_SCALE)
     for name in KEPT_FILES:
