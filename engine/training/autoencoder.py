@@ -17,7 +17,7 @@ from engine.training.machine import CPU, Machine
 from engine.training.meter import Progress
 from engine.training.muon import make_optimizers
 from engine.training.presets import AutoencoderSize, Preset
-from engine.training.scenes import SceneRenderer
+from engine.training.scenes import SceneRenderer, stream_pictures
 from engine.training.sprites import read_pack
 from engine.training.trainer import Plan, Trainer
 
@@ -101,10 +101,10 @@ def train_autoencoder(
     )
     rng = random.Random(seed + trainer.progress.samples)
     generator = machine.generator(seed + trainer.progress.samples)
+    stream = stream_pictures(renderer, world, rng, generator, batch)
 
     def compute_loss() -> tuple[Tensor, int]:
-        scenes = [world.draw_scene(rng) for _ in range(batch)]
-        pictures = renderer.render(scenes, generator).contiguous(memory_format=torch.channels_last)
+        pictures = next(stream)
         with machine.autocast():
             latents = encode(autoencoder, pictures)
             noise = LATENT_NOISE * torch.randn_like(latents)

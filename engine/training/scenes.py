@@ -1,6 +1,7 @@
 """The compositor: scenes to pictures [B,3,H,W] in 0..1, batched, on the CPU or a GPU."""
 
 import math
+import random
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
 
@@ -14,11 +15,12 @@ from engine.training.colours import repaint
 from engine.training.layout import place_items
 from engine.training.sprites import SpritePack
 from engine.training.styles import STYLES
-from engine.training.world import Item, Scene
+from engine.training.world import Item, Scene, World
 
 SHADOW = 0.25  # how much darker the ground is under a thing
 SHADOW_DROP = 0.05  # in shorter sides of the picture
 TILT_RAD = math.radians(5)
+GPU_BATCHES = 8
 CHANCES = 64  # numbers a scene may take to arrange itself, drawn at once
 
 
@@ -107,3 +109,21 @@ class SceneRenderer:
         theta = torch.stack([across, down], 1)
         size = [len(spots), 4, self.height, self.width]
         return functional.affine_grid(theta, size, align_corners=False)
+
+
+def stream_pictures(
+    renderer: SceneRenderer,
+    world: World,
+    rng: random.Random,
+    generator: torch.Generator,
+    batch: int,
+) -> Iterator[Tensor]:
+    """Pictures [batch,3,H,W] of fresh scenes without end, as convolutions like them best.
+
+    A GPU paints hundreds nearly as fast as one, so several batches are painted at once there.
+    """
+    at_once = batch if renderer.device.type == "cpu" else batch * GPU_BATCHES
+    while True:
+        scenes = [world.draw_scene(rng) for _ in range(at_once)]
+        pictures = renderer.render(scenes, generator)
+        yield from torch.split(pictures.contiguous(memory_format=torch.channels_last), batch)

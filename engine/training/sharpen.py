@@ -20,7 +20,7 @@ from engine.training.machine import CPU, Machine
 from engine.training.meter import Progress
 from engine.training.muon import make_optimizers
 from engine.training.presets import Preset
-from engine.training.scenes import SceneRenderer
+from engine.training.scenes import SceneRenderer, stream_pictures
 from engine.training.sprites import read_pack
 from engine.training.trainer import Plan, Trainer
 
@@ -132,10 +132,11 @@ def train_sharp(
     renderer = SceneRenderer(sprites, preset.square, machine.device)
     rng = random.Random(seed + trainer.progress.samples)
     generator = machine.generator(seed + trainer.progress.samples)
+    stream = stream_pictures(renderer, world, rng, generator, batch)
     last = [module for module in autoencoder.decoder.modules() if isinstance(module, nn.Conv2d)][-1]
 
     def compute_loss() -> tuple[Tensor, int]:
-        pictures = renderer.render([world.draw_scene(rng) for _ in range(batch)], generator)
+        pictures = next(stream)
         if min(pictures.shape[2:]) > CROP:
             pictures = random_crops(pictures)
         pictures = pictures.contiguous(memory_format=torch.channels_last)
