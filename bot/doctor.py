@@ -91,7 +91,8 @@ def _models(settings: Settings) -> list[Finding]:
         return [Finding("model", str(error), fatal=True)]
     return [
         Finding(
-            f"model {card.title}, {card.width}x{card.height}, {card.default_steps} steps"
+            f"model {card.title}, {card.width}x{card.height}, "
+            f"{card.few_steps.steps if card.few_steps else card.default_steps} steps"
             + (", looks at image prompts" if "reference" in card.honours else "")
             + (", still to be downloaded" if card.name in engine.absent else ""),
             EXPECT_NOISE if card.untrained else "",

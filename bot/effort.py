@@ -1,5 +1,5 @@
-"""How large a painting is and how many steps it takes: `--ar`, `--steps`, `--quality`, `--draft`,
-`--hd`, and which parameters do not go together."""
+"""How large a painting is and how many steps it takes, and by which sampler: `--ar`, `--steps`,
+`--quality`, `--draft`, `--hd`, and which parameters do not go together."""
 
 import math
 from collections.abc import Iterable, Mapping
@@ -8,7 +8,7 @@ from typing import Any
 from bot.errors import UserError
 from bot.language import _
 from bot.readers import Setting, Size, plain
-from engine import ModelCard
+from engine import ModelCard, few_steps_for
 
 DRAFT_STEPS = 0.4
 """A draft takes so many of the usual steps, at so much of the usual sides."""
@@ -46,9 +46,10 @@ def check_rivals(typed: Iterable[str]) -> None:
 
 
 def settle(
-    defaults: Mapping[str, Any], typed: Mapping[str, Any], setting: Setting
+    defaults: Mapping[str, Any], typed: Mapping[str, Any], setting: Setting, prompt: str
 ) -> dict[str, Any]:
-    """Return what holds of what was typed and of a place's defaults, `steps` among it.
+    """Return what holds of what was typed and of a place's defaults: `steps`, `guidance`,
+    `sampler` and whether it is painted in `few_steps` are among it.
 
     Raises:
         UserError: that would be more steps than are allowed here.
@@ -56,11 +57,22 @@ def settle(
     """
     gone = {name for one in typed for name in OVERRULED.get(one, ())}
     known = {name: value for name, value in defaults.items() if name not in gone} | dict(typed)
-    if "steps" in typed:
-        return known
     factor = known.get("quality", 1) * (DRAFT_STEPS if known.get("draft") else 1)
-    usual = min(known.get("steps", setting.card.default_steps), setting.max_steps)
-    steps = max(1, round(usual * factor))
+    if "steps" in typed:
+        factor = 1
+    card, asked = setting.card, known.get("steps")
+    few = few_steps_for(
+        card,
+        steps=None if asked is None else _times(asked, factor),
+        guidance=known.get("guidance"),
+        sampler=known.get("sampler", ""),
+        negative_prompt=", ".join(known.get("no", ())),
+        prompt=prompt,
+        quality=known.get("quality", 1),
+        stop=known.get("stop", 100) / 100,
+    )
+    usual = asked or (few.steps if few else card.default_steps)
+    steps = _times(min(usual, setting.max_steps), factor)
     if steps > setting.max_steps:
         raise UserError(
             _("`--quality {quality}` takes {steps} steps here; {most} are the most.").format(
@@ -68,7 +80,17 @@ def settle(
             ),
             title=_("Invalid parameter"),
         )
-    return {**known, "steps": steps}
+    return {
+        "guidance": few.guidance if few else card.default_guidance,
+        "sampler": few.sampler if few else "",
+        **known,
+        "steps": steps,
+        "few_steps": few is not None,
+    }
+
+
+def _times(steps: int, factor: float) -> int:
+    return max(1, round(steps * factor))
 
 
 def measure(values: Mapping[str, Any], setting: Setting, shape: Size | None) -> Size:

@@ -167,6 +167,7 @@ def _wish(
     if not words:
         raise nothing()
     setting = _setting(typed, cards, limits)
+    given = dataclasses.replace(given, controls=given.controls.after(setting.card.controls))
     typed = [*typed, *((BY_NAME[name], ATTACHED) for name in given.attached)]
     values = evaluate(typed, setting)
     times = values.pop("repeat", 1)
@@ -313,12 +314,12 @@ def _complete(
 
     """
     try:
-        known = effort.settle(_defaults(setting), values, setting)
+        known = effort.settle(_defaults(setting), values, setting, prompt)
         return _request(prompt, known, setting, given, **more)
     except (ValueError, PaintError) as error:
         log.debug("the default parameters are passed over: %s", error)
     try:
-        return _request(prompt, effort.settle({}, values, setting), setting, given, **more)
+        return _request(prompt, effort.settle({}, values, setting, prompt), setting, given, **more)
     except (ValueError, PaintError) as error:
         raise UserError(sentence(told(str(error))), title=_("Invalid prompt")) from error
 
@@ -346,17 +347,18 @@ def _request(
         negative_prompt=permutations.plain(", ".join(values.get("no", ()))),
         seed=values.get("seed", fallback),
         num_inference_steps=values["steps"],
-        guidance_scale=float(values.get("guidance", card.default_guidance)),
+        guidance_scale=float(values["guidance"]),
         width=width,
         height=height,
         model=card.name,
         image=ATTACHMENT if image else None,
         strength=values.get("strength", STRENGTH ** values.get("iw", 1)) if image else None,
-        sampler=values.get("sampler", ""),
+        sampler=values["sampler"],
+        few_steps=values["few_steps"],
         tile=values.get("tile", False),
         stop=values.get("stop", 100) / 100,
         control=given.control if control else None,
-        control_kind=given.controls.find(control.kind).name if control else "",
+        control_kind=given.controls.kind(control.kind) if control else "",
         control_scale=control.scale if control else 1.0,
         control_ready=control is not None and control.ready,
         chaos=values.get("chaos", 0),

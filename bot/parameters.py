@@ -60,6 +60,29 @@ def _one_of(names: Sequence[str]) -> str:
     return _("one of {choices}").format(choices=", ".join(names))
 
 
+def _usual_steps(setting: Setting) -> str:
+    few, most = setting.card.few_steps, setting.max_steps
+    ordinary = min(setting.card.default_steps, most)
+    if few is None:
+        return str(ordinary)
+    return _("{few}; {ordinary} by the ordinary sampler").format(
+        few=min(few.steps, most), ordinary=ordinary
+    )
+
+
+def _usual_guidance(setting: Setting) -> str:
+    ordinary = readers.plain(setting.card.default_guidance)
+    if setting.card.few_steps is None:
+        return ordinary
+    return _("none; {ordinary} by the ordinary sampler").format(ordinary=ordinary)
+
+
+def _usual_sampler(setting: Setting) -> str:
+    if setting.card.few_steps is None:
+        return _("the model's own")
+    return _("{few} for few steps, else the model's own").format(few=setting.card.few_steps.sampler)
+
+
 PARAMETERS: tuple[Parameter, ...] = (
     Parameter(
         name="ar",
@@ -95,7 +118,7 @@ PARAMETERS: tuple[Parameter, ...] = (
         name="steps",
         example="20",
         help=N_("how many denoising steps: more take longer and show more detail"),
-        default=lambda setting: str(min(setting.card.default_steps, setting.max_steps)),
+        default=_usual_steps,
         allowed=lambda setting: _whole(1, setting.max_steps),
         read=lambda text, setting: readers.between(readers.whole(text), 1, setting.max_steps),
     ),
@@ -103,7 +126,7 @@ PARAMETERS: tuple[Parameter, ...] = (
         name="guidance",
         example="7.5",
         help=N_("how closely the prompt is followed"),
-        default=lambda setting: readers.plain(setting.card.default_guidance),
+        default=_usual_guidance,
         allowed=lambda setting: _number(0, setting.card.max_guidance),
         read=lambda text, setting: readers.between(
             readers.number(text), 0, setting.card.max_guidance
@@ -244,7 +267,7 @@ PARAMETERS: tuple[Parameter, ...] = (
         name="sampler",
         example="euler a",
         help=N_("how noise becomes a picture, step by step"),
-        default=N_("the model's own"),
+        default=_usual_sampler,
         allowed=lambda setting: _one_of(setting.card.samplers),
         read=readers.sampler,
         words=True,

@@ -1,6 +1,7 @@
 """The painting half of Easel, and all of it that the bot may import; importing loads no torch."""
 
 from engine.card import ModelCard
+from engine.cards import honoured_by
 from engine.control_folder import ControlFolder
 from engine.device import Device, inspect_device
 from engine.engine import Engine, EngineOptions, Stats
@@ -8,7 +9,8 @@ from engine.enlarge import enlarge
 from engine.errors import ModelError, PaintError, Sentence
 from engine.events import Cancelled, Event, Explained, Failed, Painted, Preview, Progress, Weighed
 from engine.explanation import Explanation
-from engine.honours import honoured_by, refusal
+from engine.few_steps import FewSteps, few_steps_for
+from engine.honours import refusal
 from engine.loras import LoraFolder
 from engine.prompt import parse_prompt, take_loras
 from engine.reference_folder import ReferenceFolder
@@ -44,6 +46,7 @@ __all__ = [
     "Explained",
     "Explanation",
     "Failed",
+    "FewSteps",
     "LoraFolder",
     "ModelCard",
     "ModelError",
@@ -60,6 +63,7 @@ __all__ = [
     "Weighed",
     "cost",
     "enlarge",
+    "few_steps_for",
     "honoured_by",
     "inspect_device",
     "normal_sampler",

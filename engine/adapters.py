@@ -9,7 +9,6 @@ import functools
 import logging
 from collections import Counter, OrderedDict
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -22,9 +21,10 @@ from diffusers.utils.peft_utils import (
 from peft.tuners.tuners_utils import BaseTunerLayer
 
 from engine.errors import PaintError, Sentence
+from engine.lora_file import LoraFile
 from engine.loras import LoraFolder
 from engine.request import Request
-from engine.twins import TILE_UNET, Twins
+from engine.twins import Twins, prefix_of
 
 log = logging.getLogger(__name__)
 
@@ -34,16 +34,6 @@ ENCODERS = ("text_encoder", "text_encoder_2")
 State = tuple[tuple[str, float], ...]
 """(adapter, weight) of each LoRA at work, in the order of the adapters."""
 Key = tuple[Path, int, int]
-
-
-@dataclass(frozen=True, slots=True)
-class _Lora:
-    """A file read: its tensors by diffusers' names, and what else belongs to them."""
-
-    name: str
-    tensors: dict[str, torch.Tensor]
-    alphas: Any
-    metadata: Any
 
 
 class Adapters:
@@ -59,7 +49,7 @@ class Adapters:
         self._folder = folder
         self._names: dict[Key, str] = {}
         self._files: dict[str, Path] = {}
-        self._loaded: OrderedDict[str, _Lora] = OrderedDict()
+        self._loaded: OrderedDict[str, LoraFile] = OrderedDict()
         self._inside: set[tuple[str, str]] = set()
         self._holders: Counter[str] = Counter()
         self._active: dict[str, State] = {}
@@ -77,10 +67,7 @@ class Adapters:
             self.activate(part, None)
 
     def states(self, request: Request) -> dict[str, State]:
-        """Return the state of each module that a request wants switched; nothing is loaded.
-
-        The tiled twin of the U-Net goes by `"tile/unet"`.
-        """
+        """Return the state of each module that a request wants switched; nothing is loaded."""
         if not request.loras:
             return {}
         state = tuple(sorted((self._adapter(name), weight) for name, weight in request.loras))
@@ -106,7 +93,7 @@ class Adapters:
     def activate(self, part: str, state: State | None) -> None:
         """Switch a module to a state; None is none of its LoRAs."""
         state = state or ()
-        module = self._module(part)
+        module = self._twins.module(part)
         set_adapter_layers(module, enabled=bool(state))
         if state:
             names, weights = zip(*state, strict=True)
@@ -120,12 +107,7 @@ class Adapters:
 
     def _parts(self, request: Request) -> tuple[str, ...]:
         encoders = [name for name in ENCODERS if getattr(self._pipeline, name, None) is not None]
-        return (TILE_UNET if request.tile else "unet", *encoders)
-
-    def _module(self, part: str) -> Any:
-        if part == TILE_UNET:
-            return self._twins.tiled["unet"]
-        return getattr(self._pipeline, part)
+        return (f"{prefix_of(request)}unet", *encoders)
 
     def _adapter(self, lora: str) -> str:
         """Return the name in the modules of a LoRA; a file that changed has another."""
@@ -140,43 +122,25 @@ class Adapters:
         """Put a LoRA into those of the modules that do not have it yet."""
         if name not in self._loaded:
             self._make_room()
-            self._loaded[name] = self._guard(name, functools.partial(self._read, name))
+            self._loaded[name] = self._guard(
+                name, functools.partial(LoraFile.read, self._pipeline, self._files[name])
+            )
         self._loaded.move_to_end(name)
         missing = [part for part in parts if (name, part) not in self._inside]
         for part in missing:
-            self._guard(name, functools.partial(self._put, self._loaded[name], part))
+            self._guard(name, functools.partial(self._put, name, part))
             self._inside.add((name, part))
             # Loading makes it active, whoever's turn it is.
             self.activate(part, self._active.get(part, ()))
         if missing and not self._is_anywhere(name, parts):
             raise self._misfit(name)
 
-    def _read(self, name: str) -> _Lora:
-        path = self._files[name]
-        tensors, alphas, metadata = self._pipeline.lora_state_dict(
-            str(path.parent),
-            weight_name=path.name,
-            use_safetensors=True,
-            local_files_only=True,
-            unet_config=self._pipeline.unet.config,
-            return_lora_metadata=True,
-        )
-        return _Lora(name, tensors, alphas, metadata)
-
-    def _put(self, lora: _Lora, part: str) -> None:
-        options: dict[str, Any] = {
-            "network_alphas": lora.alphas,
-            "adapter_name": lora.name,
-            "metadata": lora.metadata,
-        }
-        module, pipeline = self._module(part), self._pipeline
+    def _put(self, name: str, part: str) -> None:
+        file, module = self._loaded[name], self._twins.module(part)
         if part in ENCODERS:
-            if any(key.startswith(f"{part}.") for key in lora.tensors):
-                pipeline.load_lora_into_text_encoder(
-                    lora.tensors, text_encoder=module, prefix=part, **options
-                )
-        elif any(key.startswith("unet.") for key in lora.tensors):
-            pipeline.load_lora_into_unet(lora.tensors, unet=module, **options)
+            file.put_into_encoder(self._pipeline, module, part, name)
+        else:
+            file.put_into_unet(self._pipeline, module, name)
 
     def _guard(self, name: str, load: Callable[[], Any]) -> Any:
         """Take a LoRA out again that fails to load."""
@@ -204,7 +168,7 @@ class Adapters:
         return any(
             name in getattr(layer, "scaling", {})
             for part in parts
-            for layer in self._module(part).modules()
+            for layer in self._twins.module(part).modules()
             if isinstance(layer, BaseTunerLayer)
         )
 
@@ -217,8 +181,7 @@ class Adapters:
     def _remove(self, name: str) -> None:
         self._loaded.pop(name, None)
         for part in {part for _, part in self._inside} | {"unet", *ENCODERS}:
-            module = getattr(self._pipeline, part, None) if part != TILE_UNET else None
-            module = self._module(part) if part == TILE_UNET else module
+            module = self._twins.module(part)
             if module is not None:
                 delete_adapter_layers(module, name)
                 self.activate(part, self._active.get(part, ()))

@@ -2,6 +2,8 @@
 
 from dataclasses import dataclass
 
+from engine.few_steps import FewSteps
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ModelCard:
@@ -31,5 +33,9 @@ class ModelCard:
     """What `Request.sampler` may be; the names of `engine.samplers`."""
     own_sampler: str = ""
     """The model's own sampler by that name; empty where it is none of them."""
+    few_steps: FewSteps | None = None
+    """How it paints by its LoRA for few steps, unless more is asked of it; None without one."""
+    controls: str = ""
+    """The folder of the ControlNets that came with it, if any did."""
     honours: frozenset[str] = frozenset()
     """What it can do beyond painting a prompt, of `engine.honours.EVERYTHING`."""

@@ -6,10 +6,12 @@ from typing import Any
 
 from engine.card import ModelCard
 from engine.errors import ModelError
-from engine.files import guess_family, read_json
-from engine.honours import AT_LEAST, EVERYTHING, UNET_FAMILIES
+from engine.few_steps import FewSteps
+from engine.files import guess_family, read_header, read_json
+from engine.honours import AT_LEAST, BY_REFERENCES, EVERYTHING, UNET_FAMILIES
+from engine.reference_folder import ReferenceFolder
 from engine.samplers import name_of, samplers_for
-from engine.source import Kind, Source
+from engine.source import Kind, Source, find_source
 
 FAMILIES: dict[str, dict[str, Any]] = {
     "embedded": {"side": 128, "default_steps": 20, "default_guidance": 5.0, "max_side": 256},
@@ -51,7 +53,16 @@ def read_card(source: Source) -> ModelCard:
         values |= {"title": "Easel's own model", "delivery_scale": 2, "hd_strength": 0.15}
     values |= _overrides(folder)
     values |= _abilities(family, folder)
+    values |= _brought(source, family)
     return ModelCard(**values | ({} if source.has_weights else {"untrained": True}))
+
+
+def honoured_by() -> dict[str, frozenset[str]]:
+    """Return what models of each family honour, as far as that is known before one is open."""
+    source = find_source("embedded")
+    embedded = ReferenceFolder().extend(read_card(source), source)
+    able = dict.fromkeys(sorted(UNET_FAMILIES - {"embedded"}), EVERYTHING | BY_REFERENCES)
+    return {"embedded": embedded.honours, **able, "other": AT_LEAST}
 
 
 def _family(source: Source) -> str:
@@ -117,6 +128,15 @@ def _abilities(family: str, folder: Path | None) -> dict[str, Any]:
     samplers = samplers_for(scheduler) if scheduler else ()
     honours = AT_LEAST | ({"sampler"} if samplers else set())
     return {**own, "samplers": samplers, "honours": honours}
+
+
+def _brought(source: Source, family: str) -> dict[str, Any]:
+    """Find what came with the model: the LoRA for few steps, ControlNets."""
+    found: dict[str, Any] = {"controls": str(source.controls or "")}
+    if source.few_steps is not None and family in UNET_FAMILIES:
+        read_header(source.few_steps)
+        found["few_steps"] = FewSteps()
+    return found
 
 
 def _overrides(folder: Path | None) -> dict[str, Any]:

@@ -25,7 +25,7 @@ EVERYTHING = frozenset(
     }
 )
 BY_REFERENCES = frozenset({"reference", "style", "character"})
-"""What IP-Adapters of the operator's folder add, for the families that there are such for."""
+"""What IP-Adapters add, for the families that there are such for."""
 AT_LEAST = frozenset({"image", "negative_prompt"})
 """What is believed of a model of another family until it is open."""
 WORDS = {
@@ -53,15 +53,9 @@ WORDS = {
         "IP-Adapter for it, and one for faces."
     ),
     "sampler": N_("The model {model} cannot paint by another sampler than its own."),
+    "few_steps": N_("The model {model} cannot paint in few steps: its LoRA for that is missing."),
 }
 """How to say that it cannot; what is not here (weights of words) is left out without a word."""
-
-
-def honoured_by() -> dict[str, frozenset[str]]:
-    """Return what models of each family honour, as far as that is known before one is open."""
-    adapted = sorted(UNET_FAMILIES - {"embedded"})
-    able = dict.fromkeys(adapted, EVERYTHING | BY_REFERENCES)
-    return {"embedded": EVERYTHING, **able, "other": AT_LEAST}
 
 
 def wanted(request: Request) -> frozenset[str]:
@@ -90,6 +84,8 @@ def wanted(request: Request) -> frozenset[str]:
 
 def refusal(card: ModelCard, request: Request) -> Sentence | None:
     """Say in a sentence what the model cannot do of a request, or None if it can do all."""
+    if request.few_steps and card.few_steps is None:
+        return Sentence(WORDS["few_steps"], model=card.name)
     missing = sorted(wanted(request) - card.honours)
     if missing:
         return Sentence(WORDS[missing[0]], model=card.name)

@@ -43,7 +43,7 @@ from engine.request import Request
 from engine.routes import ROUTED
 from engine.samplers import fit_steps, make_scheduler
 from engine.source import Kind, Source, look_in_cache
-from engine.twins import Twins
+from engine.twins import Twins, prefix_of
 from engine.untrained import make_untrained
 
 log = logging.getLogger(__name__)
@@ -83,6 +83,7 @@ class Model:
             *self.text_to_image.components.values(),
             *self.controls.nets,
             *self.references.modules,
+            *self.twins.weighty,
         ]
         return sum(count_bytes(part) for part in parts if isinstance(part, torch.nn.Module))
 
@@ -134,8 +135,7 @@ class Model:
             )
         # why vars: a pipeline writes down the class of each part that is set, and these have none
         parts = vars(view)
-        if request.tile:
-            parts |= self.twins.tiled
+        parts |= self.twins.standing_in(prefix_of(request))
         if parts.get("vae") is not None:
             parts["vae"] = JobVae(parts["vae"])
         if is_masked and is_plain_unet(view):
@@ -168,14 +168,22 @@ def open_model(
     """Load the model's weights onto the device; a `ModelError` says what is in the way.
 
     `loras` is the operator's folder of LoRAs, `controls` that of ControlNets, `references` that of
-    IP-Adapters. Of a card, weights take at most `most_bytes`: larger models wait in main memory,
-    and their parts come in turns.
+    IP-Adapters; what came with the model is there without them. Of a card, weights take at most
+    `most_bytes`: larger models wait in main memory, and their parts come in turns.
     """
     where = choose_device(device) if isinstance(device, str) else device
     try:
         pipeline = _load(source, choose_dtype(where))
-        folders = LoraFolder(loras), ControlFolder(controls), ReferenceFolder(references)
-        return equip(pipeline, read_card(source), where, *folders, most_bytes)
+        return equip(
+            pipeline,
+            read_card(source),
+            where,
+            LoraFolder(loras),
+            ControlFolder(source.controls, controls),
+            ReferenceFolder(references, source.adapters),
+            most_bytes,
+            few_steps=source.few_steps,
+        )
     except ModelError:
         raise
     except Exception as error:
@@ -191,6 +199,8 @@ def equip(
     controls: ControlFolder,
     references: ReferenceFolder,
     most_bytes: float = math.inf,
+    *,
+    few_steps: Path | None = None,
 ) -> Model:
     """Make a model of a pipeline: on its device, with all that jobs may ask for."""
     dtype = choose_dtype(device)
@@ -210,7 +220,7 @@ def equip(
     _prepare(pipeline, card)
     image_to_image = _derive(AutoPipelineForImage2Image, pipeline, dtype)
     inpainting = _derive(AutoPipelineForInpainting, pipeline, dtype)
-    twins = Twins(pipeline)
+    twins = Twins(pipeline, few_steps)
     looking = References(pipeline, twins, references, card.family)
     honours = _honours(card, pipeline, image_to_image, inpainting) | looking.abilities
     vae = getattr(pipeline, "vae", None)

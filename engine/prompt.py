@@ -63,6 +63,12 @@ class Prompt:
             return None
         return "".join(words.text for words in self.parts[0].words)
 
+    @property
+    def has_negatives(self) -> bool:
+        """Whether some of it is to lead away."""
+        words = (words for part in self.parts for words in part.words)
+        return any(one.share < 0 for one in self.parts) or any(one.weight < 0 for one in words)
+
     def shares(self) -> tuple[float, ...]:
         """Return the shares of the parts, which add up to 1.
 

@@ -1,4 +1,4 @@
-"""The operator's folder of IP-Adapters: which there are, and which fit a model; no torch."""
+"""Folders of IP-Adapters, the operator's and a model's own: which there are and fit; no torch."""
 
 import contextlib
 import functools
@@ -43,13 +43,14 @@ class AdapterFile:
 
 
 class ReferenceFolder:
-    """`.safetensors` files in this folder and below, and the folders of their image encoders.
+    """`.safetensors` files in these folders and below, and the folders of their image encoders.
 
-    Looked through at every question: the operator may add a file while the bot runs.
+    Looked through at every question: the operator may add a file while the bot runs. What comes
+    first is taken first: a file's encoder is looked for beside it, and then elsewhere.
     """
 
-    def __init__(self, folder: Path | None) -> None:
-        self._folder = folder
+    def __init__(self, *folders: Path | None) -> None:
+        self._folders = tuple(folder for folder in folders if folder is not None)
 
     def fitting(self, shapes: Shapes) -> tuple[AdapterFile, ...]:
         """Return the adapters of a U-Net whose cross-attention has these shapes, by their names."""
@@ -61,7 +62,8 @@ class ReferenceFolder:
 
     def extend(self, card: ModelCard, source: Source) -> ModelCard:
         """Add to a card what adapters add, as far as the model's files tell before it is open."""
-        files = self.fitting(attention_shapes(source)) if self._folder is not None else ()
+        folders = ReferenceFolder(*self._folders, source.adapters)
+        files = folders.fitting(attention_shapes(source)) if folders._folders else ()
         return replace(card, honours=card.honours | abilities(files))
 
     def refused(self) -> tuple[str, ...]:
@@ -76,10 +78,10 @@ class ReferenceFolder:
 
     def _paths(self, *endings: str) -> Iterator[Path]:
         """The files of adapters: what stands beside a configuration is an image encoder's."""
-        found = [] if self._folder is None else self._folder.rglob("*")
-        for path in sorted(found, key=lambda path: (path.stem.lower(), path)):
-            if path.suffix in endings and not (path.parent / "config.json").exists():
-                yield path
+        for folder in self._folders:
+            for path in sorted(folder.rglob("*"), key=lambda path: (path.stem.lower(), path)):
+                if path.suffix in endings and not (path.parent / "config.json").exists():
+                    yield path
 
     def _judge(self, path: Path) -> AdapterFile:
         """Read what kind of adapter a file is.
@@ -95,7 +97,7 @@ class ReferenceFolder:
             )
         about = path.stat()
         shapes, measure, width = _read(path, about.st_mtime_ns, about.st_size)
-        encoder = self._find_encoder(measure, width)
+        encoder = self._find_encoder(path, measure, width)
         if encoder is None:
             raise ModelError(
                 f"{path} lacks its image encoder: put the folder of the one it was made with "
@@ -103,8 +105,9 @@ class ReferenceFolder:
             )
         return AdapterFile(path, encoder, measure == "projection_dim", shapes)
 
-    def _find_encoder(self, measure: str, width: int) -> Path | None:
-        for path in sorted((self._folder or Path()).rglob("config.json")):
+    def _find_encoder(self, adapter: Path, measure: str, width: int) -> Path | None:
+        nearest = sorted(self._folders, key=lambda folder: not adapter.is_relative_to(folder))
+        for path in (path for folder in nearest for path in sorted(folder.rglob("config.json"))):
             config = read_json(path)
             if config.get("model_type") == "clip_vision_model" and config.get(measure) == width:
                 check_weights(path.parent)

@@ -27,7 +27,7 @@ from engine.second_attention import (
     read_adapter,
     set_up,
 )
-from engine.twins import TILE_UNET, Twins
+from engine.twins import Twins, prefix_of
 
 log = logging.getLogger(__name__)
 
@@ -142,7 +142,7 @@ class References:
         """Put the adapters of a state into a U-Net, in the place of those that are there."""
         if self._active.get(part, ()) == state:
             return
-        unet = self._twins.tiled["unet"] if part == TILE_UNET else self._unet
+        unet = self._twins.module(part)
         plain = self._plain.setdefault(part, Setup.found_in(unet))
         setup = self._set_up(state) if state else plain
         setup.put_into(unet)
@@ -211,7 +211,7 @@ class References:
 
 
 def _part(request: Request) -> str:
-    return TILE_UNET if request.tile else "unet"
+    return f"{prefix_of(request)}unet"
 
 
 def _read(path: str) -> bytes:

@@ -63,7 +63,9 @@ class Request:
     of the house style they have; each direction comes from the tile's own seed. With `hd` a tile
     is painted at half its size first, and then at its size from that. `images`, the paths of
     picture files, are blended: their mean is the start, in the place of `image`. `references` are
-    pictures that the model looks at beside the prompt, by an IP-Adapter of the operator's folder.
+    pictures that the model looks at beside the prompt, by an IP-Adapter. With `few_steps` it paints
+    by the model's LoRA for that (`engine.few_steps` decides), `sampler` and steps as that was
+    taught.
     """
 
     prompt: str
@@ -93,6 +95,7 @@ class Request:
     hd: bool = False
     images: tuple[str, ...] = ()
     references: tuple[Reference, ...] = ()
+    few_steps: bool = False
 
     def __post_init__(self) -> None:
         if not 0 <= self.seed < SEEDS:
@@ -305,9 +308,13 @@ class Request:
 
 
 def cost(request: Request) -> float:
-    """How much work a request is, in megapixel-steps; the queue and the engine both count so."""
+    """How much work a request is, in megapixel-steps; the queue and the engine both count so.
+
+    Guidance looks twice, so a step without it counts as half a one.
+    """
     area = request.width * request.height / 1_000_000
     steps: float = request.steps_to_run
     if request.hd_steps:
         steps = request.steps_to_run / 4 + request.hd_steps
-    return request.pictures * steps * area
+    looks = 1.0 if request.guidance_scale > 1 else 0.5
+    return request.pictures * steps * looks * area

@@ -7,6 +7,7 @@ from enum import StrEnum
 from pathlib import Path
 
 from engine.errors import ModelError
+from engine.few_steps import FILE as FEW_STEPS
 from engine.files import (
     PICKLES,
     check_folder,
@@ -45,6 +46,27 @@ class Source:
     def origin(self) -> str:
         """What it was called by those who made it: often that tells what it is."""
         return Path(self.model).name.lower()
+
+    @property
+    def few_steps(self) -> Path | None:
+        """The LoRA for few steps that came with the model."""
+        return self._brought(FEW_STEPS)
+
+    @property
+    def adapters(self) -> Path | None:
+        """The folder of IP-Adapters that came with it."""
+        return self._brought("adapters")
+
+    @property
+    def controls(self) -> Path | None:
+        """The folder of ControlNets that came with it."""
+        return self._brought("controls")
+
+    def _brought(self, name: str) -> Path | None:
+        """Find what lies beside a model's weights, where those are in a folder here."""
+        is_here = self.kind in (Kind.EMBEDDED, Kind.FOLDER) and self.has_weights
+        path = self.folder / name if is_here and self.folder else None
+        return path if path is not None and path.exists() else None
 
     def count_bytes(self, itemsize: int) -> int:
         """Return about what the weights take in memory with so many bytes a number."""

@@ -1,43 +1,83 @@
-"""Second modules over the same weights, for what one job wants otherwise than its neighbours."""
+"""Second modules beside a pipeline's own, for what one job wants otherwise than its neighbours."""
 
+import copy
 import re
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import torch
 from torch import nn
 
+from engine.lora_file import LoraFile
 from engine.offload import share_device
+from engine.request import Request
 
-Made = Callable[[dict[str, nn.Module]], None]
+Made = Callable[[str, dict[str, nn.Module]], None]
 TILED = ("unet", "vae")
-TILE_UNET = "tile/unet"
-"""What the twin of the U-Net goes by."""
+FEW, TILE = "few/", "tile/"
+"""What stands before the names of the twins, as in `few/tile/unet`."""
 ADDED = re.compile(r"\.lora_|\.processor\.|^encoder_hid_proj\.")
 """What LoRAs and IP-Adapters put into a module."""
 
 
-class Twins:
-    """The seamless-tile twins of a pipeline's U-Net and VAE, made when first asked for.
+def prefix_of(request: Request) -> str:
+    """Return what stands before the names of the modules that paint a request."""
+    return FEW * request.few_steps + TILE * request.tile
 
-    `on_made` is told of them (by their names in the pipeline), so that a hub can route them too.
+
+class Twins:
+    """The twins of a pipeline's modules, made when first asked for.
+
+    Those of seamless tiles share every weight. The U-Net for few steps has weights of its own, with
+    the LoRA of the file `few_steps` in them: most jobs paint by it, and so it costs no more than
+    the model's own, and nothing is switched between a job that does and one that does not.
+    `on_made` is told of what is made, by prefix and name, so that a hub can route it too.
     """
 
-    def __init__(self, pipeline: Any) -> None:
+    def __init__(self, pipeline: Any, few_steps: Path | None = None) -> None:
         self.on_made: Made | None = None
         self._pipeline = pipeline
-        self._tiled: dict[str, nn.Module] = {}
+        self._few_steps = few_steps
+        self._made: dict[str, dict[str, nn.Module]] = {}
+
+    def standing_in(self, prefix: str) -> dict[str, nn.Module]:
+        """Return what stands in for modules of the pipeline, by their names in it."""
+        if not prefix:
+            return {}
+        if prefix not in self._made:
+            made = self._make_few() if prefix == FEW else self._make_tiled(prefix)
+            self._made[prefix] = made
+            if self.on_made is not None:
+                self.on_made(prefix, dict(made))
+        return self._made[prefix]
+
+    def module(self, part: str) -> Any:
+        """Return a module by the name of its part: `unet`, `few/unet`, `few/tile/unet`, …"""
+        prefix, name = part[: part.rfind("/") + 1], part.rpartition("/")[2]
+        return self.standing_in(prefix).get(name) or getattr(self._pipeline, name, None)
 
     @property
-    def tiled(self) -> dict[str, nn.Module]:
-        """Return the twins whose pictures go on at the opposite edge."""
-        if not self._tiled:
-            self._tiled = {
-                name: make_circular(make_twin(getattr(self._pipeline, name))) for name in TILED
-            }
-            if self.on_made is not None:
-                self.on_made(dict(self._tiled))
-        return self._tiled
+    def weighty(self) -> tuple[nn.Module, ...]:
+        """Return those that have weights of their own."""
+        return tuple(self._made.get(FEW, {}).values())
+
+    def _make_tiled(self, prefix: str) -> dict[str, nn.Module]:
+        base = prefix.removesuffix(TILE)
+        return {name: make_circular(make_twin(self.module(f"{base}{name}"))) for name in TILED}
+
+    def _make_few(self) -> dict[str, nn.Module]:
+        if self._few_steps is None:
+            raise RuntimeError("This model has no LoRA for few steps.")
+        # Tensors made in inference mode could not be changed outside of it.
+        with torch.inference_mode(mode=False):
+            unet: Any = copy.deepcopy(make_twin(self._pipeline.unet))
+            file = LoraFile.read(self._pipeline, self._few_steps)
+            file.put_into_unet(self._pipeline, unet, FEW.rstrip("/"))
+            unet.fuse_lora()
+            unet.unload_lora()
+            unet.requires_grad_(requires_grad=False)
+        return {"unet": unet}
 
 
 def make_twin(module: Any) -> nn.Module:

@@ -218,8 +218,8 @@ class Worker:
     def _route(self, model: Model) -> None:
         name = model.card.name
 
-        def route_twins(parts: dict[str, nn.Module]) -> None:
-            route_pipeline(self.hub, SimpleNamespace(components=parts), f"{name}/tile")
+        def route_twins(prefix: str, parts: dict[str, nn.Module]) -> None:
+            route_pipeline(self.hub, SimpleNamespace(components=parts), f"{name}/{prefix[:-1]}")
 
         def route_control(control: str, net: nn.Module) -> None:
             parts = SimpleNamespace(components={"controlnet": net})

@@ -141,6 +141,44 @@ def ip_adapters():
     return load_helper("ip_adapters.py")
 
 
+@pytest.fixture(scope="session")
+def write_control():
+    """Write a ControlNet for a U-Net, whose last layers are not zero as before training."""
+    import torch
+    from diffusers import ControlNetModel
+
+    def write(unet, folder) -> None:
+        torch.manual_seed(3)
+        net = ControlNetModel.from_unet(unet, conditioning_embedding_out_channels=(8, 8, 16, 16))
+        with torch.no_grad():
+            for name, weight in net.named_parameters():
+                if name.startswith(("controlnet_down", "controlnet_mid", "controlnet_cond")):
+                    weight.normal_(0, 0.1)
+        net.save_pretrained(folder, safe_serialization=True)
+
+    return write
+
+
+@pytest.fixture(scope="session")
+def save_few_steps():
+    """Save a LoRA for few steps: `save_few_steps(unet, folder)`."""
+    return load_helper("few_steps.py").save_few_steps
+
+
+@pytest.fixture(scope="session")
+def bring_everything(save_few_steps, write_control, ip_adapters):
+    """Put beside a model's weights all that may come with them, of random weights."""
+
+    def bring(unet, folder, projection=24) -> None:
+        adapters = folder / "adapters"
+        save_few_steps(unet, folder)
+        write_control(unet, folder / "controls" / "canny")
+        ip_adapters.save_encoder(adapters / "image_encoder", projection=projection)
+        ip_adapters.save_adapter(unet, adapters / "pictures.safetensors", projection=projection)
+
+    return bring
+
+
 @pytest.fixture
 def wire():
     """Checks recorded traffic: `wire.check(loopback.traffic)` lists its faults."""

@@ -15,11 +15,13 @@ from bot.errors import UserError
 from bot.flags import Wish
 from bot.intake import check_asked, new_job, take_in
 from bot.jobs import Kind
-from engine import refusal
+from engine import Reference, refusal
 
 DIMENSIONS = {"Portrait": "2:3", "Square": "1:1", "Landscape": "3:2"}
 BLEND_STRENGTH = 0.6
 """How far the mean of the pictures is left, so that it becomes one picture of its own."""
+ALL = 1.0
+"""How much the pictures count all together where they are looked at: there are no words beside."""
 LONGEST_NAME = 40
 
 Shape = Literal["Portrait", "Square", "Landscape"]
@@ -52,26 +54,35 @@ async def blend(
     shape = f" --ar {DIMENSIONS[dimensions]}" if dimensions else ""
     preferences = await asked.client.desk.preferences(asked.user.id)
     cards = rules.cards(asked.client.desk.cards())
-    wish = blended(
-        flags.parse(f"blend{shape}", cards, rules.limits(), preferences=preferences), pictures
-    )
-    if sentence := refusal(asked.client.desk.card(wish.request.model), wish.request):
+    wish = flags.parse(f"blend{shape}", cards, rules.limits(), preferences=preferences)
+    card = asked.client.desk.card(wish.request.model)
+    wish = blended(wish, pictures, are_looked_at="reference" in card.honours)
+    if sentence := refusal(card, wish.request):
         raise UserError(sentence)
     await take_in(asked, new_job(asked, Kind.IMAGINE, fit(wish.request, rules), wish.shown))
 
 
-def blended(wish: Wish, pictures: Sequence[discord.Attachment]) -> Wish:
+def blended(
+    wish: Wish, pictures: Sequence[discord.Attachment], *, are_looked_at: bool = False
+) -> Wish:
     """The wish of a prompt that is only parameters, for pictures in the place of words.
 
-    Without words there is nothing that guidance could strengthen, but for what is not wanted.
+    As other image prompts they `are_looked_at` where the model can do that, and guidance makes more
+    of them; else their mean is the start, and without words there is nothing that guidance could
+    strengthen, but for what is not wanted.
     """
-    request = replace(
-        wish.request,
-        prompt="",
-        images=tuple(picture.url for picture in pictures),
-        strength=BLEND_STRENGTH,
-        guidance_scale=wish.request.guidance_scale if wish.request.negative_prompt else 1.0,
-    )
+    addresses = tuple(picture.url for picture in pictures)
+    if are_looked_at:
+        looked_at = tuple(Reference(one, "image", ALL / len(addresses)) for one in addresses)
+        request = replace(wish.request, prompt="", references=looked_at)
+    else:
+        request = replace(
+            wish.request,
+            prompt="",
+            images=addresses,
+            strength=BLEND_STRENGTH,
+            guidance_scale=wish.request.guidance_scale if wish.request.negative_prompt else 1.0,
+        )
     names = " + ".join(
         re.sub(r"[^\w.]+", "-", picture.filename)[-LONGEST_NAME:] for picture in pictures
     )

@@ -41,6 +41,10 @@ def line(card: ModelCard) -> str:
     about = _("{side} pixels, {steps} steps, guidance {guidance}").format(
         side=side, steps=card.default_steps, guidance=plain(card.default_guidance)
     )
+    if card.few_steps is not None:
+        about = _("{side} pixels, {steps} steps without guidance").format(
+            side=side, steps=card.few_steps.steps
+        )
     title = messages.escape(card.title)
     return f"- `--model {one_word(card.name)}`: {title} ({card.family}), {about}"
 
@@ -53,10 +57,26 @@ def detail(card: ModelCard) -> str:
         side=card.max_side * card.delivery_scale,
     )
     samplers = ", ".join(card.samplers) or _("its own")
+    ordinary = _(
+        "**By the ordinary sampler**: {steps} steps, guidance {guidance}. It paints what has "
+        "`--no`, `--guidance`, a negative weight, another `--sampler`, more than {few} `--steps`, "
+        "`--quality` 2 or 4, or `--stop`."
+    )
     parameters = " ".join(f"`--{name}`" for name in honoured(card.honours))
     return "\n".join(
         (
             line(card),
+            *(
+                []
+                if card.few_steps is None
+                else [
+                    ordinary.format(
+                        steps=card.default_steps,
+                        guidance=plain(card.default_guidance),
+                        few=card.few_steps.most,
+                    )
+                ]
+            ),
             most,
             _("**Samplers**: {samplers}").format(samplers=samplers),
             _("**Parameters**: {parameters}").format(parameters=parameters),

@@ -34,6 +34,11 @@ async def samplers(interaction: discord.Interaction[Any], model: str | None = No
         text = _(
             "`{name}` can paint by these; without `--sampler` it takes its own:\n{rows}"
         ).format(name=name, rows=rows)
+        if card.few_steps is not None:
+            text = _(
+                "`{name}` can paint by these; without `--sampler` it takes {few} for few steps, "
+                "else its own:\n{rows}"
+            ).format(name=name, few=card.few_steps.sampler, rows=rows)
     await asked.response.send_message(messages.refusal(text), ephemeral=True)
 
 

@@ -1,5 +1,7 @@
 """What Midjourney's parameters make of a wish: steps, sizes, effects, and what is refused."""
 
+import dataclasses
+
 import pytest
 
 from bot.absent import ABSENT
@@ -7,7 +9,8 @@ from bot.errors import UserError
 from bot.flags import Given, Limits, check_defaults, parse
 from bot.parameters import BY_NAME
 from bot.preferences import Preferences
-from engine import ModelCard
+from bot.readers import Setting
+from engine import FewSteps, ModelCard
 
 EFFECTS = frozenset({"chaos", "weird", "stylize", "hd", "image", "negative_prompt"})
 CARD = ModelCard(
@@ -146,3 +149,74 @@ def test_settings_that_a_model_cannot_have_are_passed_over():
 def test_what_easel_has_is_not_called_absent():
     """No parameter stands both in the table and among those that Easel does not have."""
     assert not ABSENT.keys() & BY_NAME.keys()
+
+
+FEW = dataclasses.replace(
+    CARD,
+    few_steps=FewSteps(),
+    samplers=("euler a", "lcm", "dpm++ 2m"),
+    own_sampler="dpm++ 2m",
+    honours=EFFECTS | {"sampler", "stop"},
+)
+FEW_STEPS = {"num_inference_steps": 4, "guidance_scale": 1.0, "sampler": "lcm"}
+ORDINARY = {"num_inference_steps": 20, "guidance_scale": 4.0, "sampler": ""}
+
+
+@pytest.mark.parametrize(
+    ("text", "is_few", "fields"),
+    [
+        ("", True, FEW_STEPS),
+        ("--steps 8", True, FEW_STEPS | {"num_inference_steps": 8}),
+        ("--sampler lcm", True, FEW_STEPS),
+        ("--stylize 500 --chaos 20", True, FEW_STEPS),
+        ("--quality .5", True, FEW_STEPS | {"num_inference_steps": 2}),
+        ("--draft", True, FEW_STEPS | {"num_inference_steps": 2, "width": 96}),
+        ("--hd", True, FEW_STEPS | {"width": 256}),
+        ("--steps 9", False, ORDINARY | {"num_inference_steps": 9}),
+        ("--guidance 6", False, ORDINARY | {"guidance_scale": 6.0}),
+        ("--guidance 1", False, ORDINARY | {"guidance_scale": 1.0}),
+        ("--guidance 5 --steps 4", False, {"num_inference_steps": 4, "guidance_scale": 5.0}),
+        ("--no snow", False, ORDINARY | {"negative_prompt": "snow"}),
+        ("::2 snow::-1", False, ORDINARY),
+        ("--sampler euler a", False, ORDINARY | {"sampler": "euler a"}),
+        ("--sampler lcm --steps 12", False, {"sampler": "lcm", "guidance_scale": 4.0}),
+        ("--quality 2", False, ORDINARY | {"num_inference_steps": 40}),
+        ("--stop 90", False, ORDINARY | {"stop": 0.9}),
+        ("--draft --no snow", False, ORDINARY | {"num_inference_steps": 8}),
+    ],
+)
+def test_few_steps_unless_more_is_asked_for(text, is_few, fields):
+    """A model with a LoRA for few steps paints by it; what it would not answer to takes the
+    ordinary sampler with its own steps and guidance."""
+    made = parse(f"a fox {text}", (FEW,)).request
+    assert made.few_steps == is_few
+    assert {name: getattr(made, name) for name in fields} == fields
+    assert not parse(f"a fox {text}", (dataclasses.replace(FEW, few_steps=None),)).request.few_steps
+
+
+@pytest.mark.parametrize(
+    ("defaults", "text", "is_few", "steps"),
+    [
+        ("--steps 6", "", True, 6),
+        ("--steps 30", "", False, 30),
+        ("--steps 30", "--steps 3", True, 3),
+        ("--steps 6", "--quality 2", False, 12),
+        ("--no snow", "", False, 20),
+        ("--guidance 7", "", False, 20),
+    ],
+)
+def test_what_a_place_is_used_to_counts_too(defaults, text, is_few, steps):
+    """A server's default parameters decide as if they were typed, and what is typed goes first."""
+    made = parse(f"a fox {text}", (FEW,), Limits(defaults=defaults)).request
+    assert (made.few_steps, made.num_inference_steps) == (is_few, steps)
+
+
+def test_what_holds_without_a_parameter_is_told_of_both_samplers():
+    """/help and the README name the steps and the guidance of few steps, and the ordinary ones."""
+    setting = Setting(card=FEW, cards=(FEW,), limits=Limits(max_steps=15))
+    told = {name: BY_NAME[name].assumed(setting) for name in ("steps", "guidance", "sampler")}
+    assert told == {
+        "steps": "4; 15 by the ordinary sampler",
+        "guidance": "none; 4 by the ordinary sampler",
+        "sampler": "lcm for few steps, else the model's own",
+    }

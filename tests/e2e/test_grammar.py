@@ -31,34 +31,23 @@ def png(colour="red", size=(80, 40)):
     return file.getvalue()
 
 
-def save_control(model, folder):
-    """Save a ControlNet for the U-Net of a model."""
-    import torch
-    from diffusers import ControlNetModel, UNet2DConditionModel
-
-    torch.manual_seed(3)
-    unet = UNet2DConditionModel.from_pretrained(model / "unet")
-    net = ControlNetModel.from_unet(unet, conditioning_embedding_out_channels=(8, 8, 16, 16))
-    net.save_pretrained(folder, safe_serialization=True)
-
-
-def save_adapters(model, ip_adapters, folder):
-    """Save two IP-Adapters for the U-Net of a model, one of them for faces."""
-    from diffusers import UNet2DConditionModel
-
-    unet = UNet2DConditionModel.from_pretrained(model / "unet")
+def save_adapters(unet, ip_adapters, folder):
+    """Save two IP-Adapters for a U-Net, one of them for faces."""
     ip_adapters.save_encoder(folder / "image_encoder")
     ip_adapters.save_adapter(unet, folder / "plain.safetensors")
     ip_adapters.save_adapter(unet, folder / "plus-face.safetensors", plus=True)
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
-async def shared(open_stage, patient_model, ip_adapters, tmp_path_factory):
+async def shared(open_stage, patient_model, write_control, ip_adapters, tmp_path_factory):
     """A bot with a ControlNet, two IP-Adapters and a damaged LoRA; painters may have six jobs."""
+    from diffusers import UNet2DConditionModel
+
     folder = tmp_path_factory.mktemp("grammar")
-    save_control(patient_model, folder / "controls" / "tiny-canny")
+    unet = UNet2DConditionModel.from_pretrained(patient_model / "unet")
+    write_control(unet, folder / "controls" / "tiny-canny")
     (folder / "loras").mkdir()
-    save_adapters(patient_model, ip_adapters, folder / "adapters")
+    save_adapters(unet, ip_adapters, folder / "adapters")
     (folder / "loras" / "ink.safetensors").write_bytes(b"damaged")
     environment = {
         **FEW,

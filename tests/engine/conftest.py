@@ -213,24 +213,6 @@ def family_source(tiny_model, tiny_sdxl):
     return sources.__getitem__
 
 
-@pytest.fixture(scope="session")
-def write_control():
-    """Write a ControlNet for a U-Net, whose last layers are not zero as before training."""
-    import torch
-    from diffusers import ControlNetModel
-
-    def write(unet, folder) -> None:
-        torch.manual_seed(3)
-        net = ControlNetModel.from_unet(unet, conditioning_embedding_out_channels=(8, 8, 16, 16))
-        with torch.no_grad():
-            for name, weight in net.named_parameters():
-                if name.startswith(("controlnet_down", "controlnet_mid", "controlnet_cond")):
-                    weight.normal_(0, 0.1)
-        net.save_pretrained(folder, safe_serialization=True)
-
-    return write
-
-
 @pytest.fixture
 async def make_engine(tiny_model):
     """A maker of started engines, all closed when the test ends."""

@@ -113,7 +113,7 @@ def test_unknown_and_wrong_controls_are_sentences(model, ask, photo, tmp_path, w
         draw("cany")
     with pytest.raises(PaintError, match="no other either"):
         ControlFolder(None).find("canny")
-    folder = model.controls._folder._folder
+    folder = model.controls._folder._folders[-1]
     from diffusers import UNet2DConditionModel
 
     other = dict(model.text_to_image.unet.config, cross_attention_dim=16)
@@ -143,3 +143,21 @@ def test_control_fields_are_checked(ask, fields, words):
     """A request with half a control is refused when it is made."""
     with pytest.raises(ValueError, match=words):
         ask(**fields)
+
+
+def test_a_scribble_leads_by_what_knows_lines(tmp_path, open_tiny, write_control):
+    """Where nothing is there for scribbles, a net for edges is led by one, drawn as a scribble; of
+    the same name in two folders the first counts."""
+    unet = open_tiny.text_to_image.unet
+    own, others = tmp_path / "own", tmp_path / "others"
+    write_control(unet, own / "canny")
+    write_control(unet, others / "Canny")
+    folder = ControlFolder(others, None).after(str(own))
+    assert (folder.names(), folder.find("canny")) == (("canny",), own / "canny")
+    assert (folder.find("scribble"), folder.kind("Scribble")) == (own / "canny", "scribble")
+    assert (folder.kind("can"), ControlFolder(None).after("").names()) == ("canny", ())
+    write_control(unet, others / "my-scribble")
+    assert (folder.find("scribble"), folder.kind("scribble")) == (
+        others / "my-scribble",
+        "my-scribble",
+    )

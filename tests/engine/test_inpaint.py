@@ -176,7 +176,7 @@ def test_masks_that_cannot_be_used_are_sentences(ask, region):
 
 def test_tiles_go_on_at_the_opposite_edge(model):
     """The tiled decoder sees a torus: what is rolled before is rolled after."""
-    vae = model.twins.tiled["vae"]
+    vae = model.twins.module("tile/vae")
     channels = vae.config.latent_channels
     latents = torch.randn(1, channels, 8, 8, generator=torch.Generator().manual_seed(1))
     with torch.inference_mode():
@@ -212,7 +212,7 @@ def test_tiled_twins_weigh_nothing_and_change_nothing(model, ask):
     tiled = paint(model, ask(model=name, pictures=1, tile=True), quietly)
     assert (tiled - before).abs().max() > 1e-5
     assert torch.equal(paint(model, ask(model=name, pictures=1), quietly), before)
-    for part, twin in model.twins.tiled.items():
+    for part, twin in model.twins.standing_in("tile/").items():
         own = getattr(model.text_to_image, part)
         places = [tensor.data_ptr() for tensor in own.state_dict().values()]
         assert [tensor.data_ptr() for tensor in twin.state_dict().values()] == places

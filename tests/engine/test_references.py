@@ -13,9 +13,10 @@ from engine.errors import PaintError, StoppedError
 from engine.hub import Hub
 from engine.models import open_model
 from engine.pipelines import paint
-from engine.reference_folder import ReferenceFolder
+from engine.reference_folder import ReferenceFolder, attention_shapes
 from engine.request import Request
 from engine.routes import route_pipeline
+from engine.source import find_source
 from engine.study import study
 
 
@@ -221,7 +222,7 @@ def share(model, hub):
         route_pipeline(hub, types.SimpleNamespace(components=parts), f"{name}/{part}")
 
     route_pipeline(hub, model.text_to_image, name)
-    model.twins.on_made = lambda parts: route("tile", **parts)
+    model.twins.on_made = lambda prefix, parts: route(prefix[:-1], **parts)
     model.references.encoders.on_made = lambda made, net: route(made, image_encoder=net)
     model.controls.on_made = lambda made, net: route(made, controlnet=net)
     model.adapters.is_delegated = model.references.is_delegated = True
@@ -517,3 +518,19 @@ def test_a_request_with_references_survives_its_json(ask):
     """What is stored is read back equal."""
     request = ask(references=(("a.png", "style", 0.5), ("b.png", "face", 1.0)))
     assert Request.from_json(request.to_json()) == request
+
+
+def test_an_operators_adapter_goes_before_the_models_own(tiny_model, ip_adapters, tmp_path):
+    """Both fit; the operator's is taken, and finds its encoder beside it or with the model."""
+    unet = open_model(find_source(str(tiny_model)), "cpu").text_to_image.unet
+    own, others = tmp_path / "own", tmp_path / "others"
+    ip_adapters.save_encoder(own / "image_encoder")
+    ip_adapters.save_adapter(unet, own / "a.safetensors")
+    ip_adapters.save_adapter(unet, others / "b.safetensors")
+    shapes = attention_shapes(find_source(str(tiny_model)))
+    found = ReferenceFolder(others, own).fitting(shapes)
+    assert [one.path.name for one in found] == ["b.safetensors", "a.safetensors"]
+    assert {one.encoder for one in found} == {own / "image_encoder"}
+    ip_adapters.save_encoder(others / "image_encoder")
+    found = ReferenceFolder(others, own).fitting(shapes)
+    assert [one.encoder.parent for one in found] == [others, own]

@@ -57,8 +57,8 @@ def share(model, hub):
     """Route a model's modules, and its twins as they are made; let the hub switch its LoRAs."""
     name = model.card.name
     route_pipeline(hub, model.text_to_image, name)
-    model.twins.on_made = lambda parts: route_pipeline(
-        hub, types.SimpleNamespace(components=parts), f"{name}/tile"
+    model.twins.on_made = lambda prefix, parts: route_pipeline(
+        hub, types.SimpleNamespace(components=parts), f"{name}/{prefix[:-1]}"
     )
     model.controls.on_made = lambda control, net: route_pipeline(
         hub, types.SimpleNamespace(components={"controlnet": net}), f"{name}/{control}"
