@@ -281,13 +281,17 @@ def evaluator(
     minutes: MinutesOption = 10,
     resume: ResumeOption = False,
     threads: ThreadsOption = 1,
+    feeders: FeedersOption = 0,
 ) -> None:
-    """Train the judge that `evaluate` asks."""
+    """Train the judge that `evaluate` asks, and see what it gets right of real scenes."""
     from engine.training.evaluator import train_evaluator
+    from engine.training.scores import write_ceilings
 
     prepare(threads)
+    chosen, machine = _preset(preset), find_machine()
     plan = Plan(work / "evaluator", minutes, resume)
-    train_evaluator(_preset(preset), pack, plan, machine=find_machine())
+    train_evaluator(chosen, pack, plan, feeders=feeders, machine=machine)
+    write_ceilings(chosen, pack, work, machine)
 
 
 @app.command()
@@ -314,15 +318,27 @@ def evaluate(
     out: Annotated[Path, typer.Option("--out", help="where the pictures go")] = Path(
         "data/evaluation"
     ),
-    per_cell: Annotated[int, typer.Option("--per-cell", help="pictures of each cell")] = 100,
+    per_cell: Annotated[int, typer.Option("--per-cell", help="pictures of each cell")] = 200,
+    album: Annotated[
+        Path | None, typer.Option("--album", help="paint nothing, look at these pictures again")
+    ] = None,
     start: StartOption = None,
     threads: ThreadsOption = 1,
 ) -> None:
-    """Measure the newest checkpoints and paint a contact sheet."""
+    """Measure the newest checkpoints: tables, contact sheets and an album of what was painted."""
     from engine.training.evaluate import evaluate_model
 
     prepare(threads)
-    evaluate_model(_preset(preset), pack, work, out, per_cell, start)
+    evaluate_model(
+        _preset(preset),
+        pack,
+        work,
+        out,
+        per_cell=per_cell,
+        start=start,
+        album=album,
+        machine=find_machine(),
+    )
 
 
 if __name__ == "__main__":

@@ -1,87 +1,131 @@
-"""What is measured now: accuracy of the autoencoder, and a contact sheet of painted pictures."""
+"""The examination: what a model paints is measured part by part, and written for the model card.
+
+Everything that paints comes first and is kept in an album, so that what only looks at pictures
+can be done again later, on another machine.
+"""
 
 import json
 import logging
 import random
-from collections.abc import Sequence
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any, TypeVar
 
 import torch
-from diffusers import (
-    AutoencoderTiny,
-    StableDiffusionImg2ImgPipeline,
-    StableDiffusionPipeline,
-)
-from PIL import Image
+from diffusers import AutoencoderTiny
 from torch import Tensor
-from torch.nn import functional
 
-from engine.training import phrases
+from engine.training.album import Page, read_album, write_album
 from engine.training.autoencoder import decode, encode, psnr_db
-from engine.training.captions import with_article
-from engine.training.checkpoint import load_weights
-from engine.training.chinese import place_in_chinese
-from engine.training.evaluator import (
-    JUDGED,
-    Accuracy,
-    Evaluator,
-    draw_single,
-    judge,
+from engine.training.bank import Bank
+from engine.training.cells import (
+    SPLITS,
+    Cell,
+    chinese_caption,
     matched_cells,
+    near_misses,
+    plain_caption,
 )
-from engine.training.export import (
-    DEFAULT_GUIDANCE,
-    DEFAULT_STEPS,
-    load_autoencoder,
-    load_pipeline,
-    load_text,
-)
+from engine.training.evaluator import as_floats
+from engine.training.export import load_autoencoder, load_pipeline, load_text
+from engine.training.machine import CPU, Machine
+from engine.training.neighbours import find_neighbours, to_latents, to_pictures
 from engine.training.presets import Preset
-from engine.training.scenes import SceneRenderer
-from engine.training.sprites import read_pack
-from engine.training.text import load_tower, same_meaning, see, tokenize
-from engine.training.world import Scene, Split, World, all_things
+from engine.training.report import (
+    QUESTIONS,
+    lines_of,
+    percent,
+    plain,
+    pool,
+    write_cells,
+    write_pooled,
+    write_steps,
+    write_variations,
+)
+from engine.training.retrieval import Reader
+from engine.training.scores import (
+    Judge,
+    Reality,
+    paint_pages,
+    score_nothing,
+    score_pages,
+    score_steps,
+    score_variations,
+)
+from engine.training.shares import by_ceiling
+from engine.training.sheets import (
+    STEPS_SHEET_ROWS,
+    paint_sheet,
+    paint_steps_sheet,
+    paste_pictures,
+    sheet_prompts,
+)
+from engine.training.studio import Studio, as_bytes
+from engine.training.text import load_tower
 
 log = logging.getLogger(__name__)
 
-VARIATION_STRENGTHS = (0.5, 0.75)
+T = TypeVar("T")
 
-SHEET_PROMPTS = (
-    "a red apple on a beach",
-    "a fox in the snow",
-    "a rocket in space",
-    "a green bus in a city",
-    "a cat",
-    "a castle under a starry night sky",
-    "a blue whale underwater",
-    "a pizza on a yellow background",
-    "an owl in a forest",
-    "a sunflower in a meadow",
-    "draw me a purple guitar",
-    "a robot in the desert",
-    "cute panda",
-    "palm tree, sunset",
-    "a pink car at sunset",
-    "two balloons on a blue background",
-)
+LORA = "few-steps.safetensors"
+CELL_SEED, NEAR_MISS_SEED, NEIGHBOUR_SEED = 7, 98, 11
+NEIGHBOURS, NEIGHBOURS_OF = 100, "thing x place"
+SECTIONS = ("autoencoder", "retrieval", "cells", "nothing", "steps", "variations", "neighbours")
 
 
-def pictures_of(preset: Preset, pack: Path, split: Split, count: int, seed: int) -> Tensor:
-    """Real composed pictures [count,3,S,S] of a split."""
-    world = preset.world
-    renderer = SceneRenderer(read_pack(pack, world.things, world.arts), preset.square)
-    rng = random.Random(seed)
-    scenes = [world.draw_scene(rng, split) for _ in range(count)]
-    return renderer.render(scenes, torch.Generator().manual_seed(seed))
+@dataclass
+class Examination:
+    """What is measured, with what, and what was found so far."""
+
+    preset: Preset
+    pack: Path
+    work: Path
+    out: Path
+    per_cell: int
+    start: Path | None = None
+    machine: Machine = CPU
+    scores: dict[str, Any] = field(default_factory=dict)
+    text: dict[str, str] = field(default_factory=dict)
+
+    def attempt(self, name: str, part: Callable[[], T]) -> T | None:
+        """Do one part and write down what there is; one that fails costs the others nothing."""
+        before = time.monotonic()
+        try:
+            found = part()
+        except Exception as error:  # why: the others are still to be measured
+            log.exception("%s could not be measured", name)
+            self.scores[name] = {"failed": f"{type(error).__name__}: {error}"}
+            found = None
+        log.info("%s took %.1f s", name, time.monotonic() - before)
+        self.write()
+        return found
+
+    def write(self) -> None:
+        """scores.json and table.md, as far as they go."""
+        text = json.dumps(plain(self.scores), indent=2, ensure_ascii=False)
+        (self.out / "scores.json").write_text(text + "\n", encoding="utf-8")
+        parts = [self.text[name] for name in SECTIONS if name in self.text]
+        (self.out / "table.md").write_text("\n".join(parts), encoding="utf-8")
+
+    @property
+    def lora(self) -> Path | None:
+        """The LoRA for few steps, trained or shipped."""
+        folders = (self.work / "distil", *filter(None, [self.start]))
+        return next((path for folder in folders if (path := folder / LORA).exists()), None)
 
 
 @torch.no_grad()
-def measure_autoencoder(autoencoder: AutoencoderTiny, pictures: Tensor) -> dict[str, float]:
+def measure_autoencoder(
+    autoencoder: AutoencoderTiny, pictures: Tensor, machine: Machine = CPU
+) -> dict[str, float]:
     """PSNR in dB, and mean and deviation of the latents, over pictures in batches."""
     accuracies, latents = [], []
     for batch in torch.split(pictures, 32):
-        codes = encode(autoencoder, batch)
-        accuracies.append(psnr_db(decode(autoencoder, codes), batch) * len(batch))
+        shown = batch.to(machine.device)
+        codes = encode(autoencoder, shown)
+        accuracies.append(psnr_db(decode(autoencoder, codes), shown) * len(batch))
         latents.append(codes)
     codes = torch.cat(latents)
     return {
@@ -91,204 +135,134 @@ def measure_autoencoder(autoencoder: AutoencoderTiny, pictures: Tensor) -> dict[
     }
 
 
-@torch.no_grad()
-def measure_retrieval(preset: Preset, pack: Path, work: Path, count: int = 100) -> float:
-    """How often a held-out caption finds its own picture among ``count``, by the text encoder."""
-    tokenizer, encoder = load_text(preset, work / "text")
-    tower = load_tower(preset, work / "text")
-    world = preset.world
-    side = preset.tower.side
-    renderer = SceneRenderer(read_pack(pack, world.things, world.arts, side), (side, side))
-    rng = random.Random(98)
-    scenes = [draw_single(world, rng, "held-out") for _ in range(count)]
-    pictures = renderer.render(scenes, torch.Generator().manual_seed(98))
-    ids = tokenize(tokenizer, [plain_caption(scene) for scene in scenes], preset.text.context)
-    captions = functional.normalize(encoder(ids).pooler_output, dim=-1)
-    found = (captions @ functional.normalize(see(tower, pictures), dim=-1).T).argmax(1)
-    return float(same_meaning(scenes)[torch.arange(count), found].float().mean())
-
-
-def paste_sheet(pictures: Sequence[Image.Image], columns: int) -> Image.Image:
-    """Pictures of one size side by side."""
-    width, height = pictures[0].size
-    rows = (len(pictures) + columns - 1) // columns
-    sheet = Image.new("RGB", (columns * width, rows * height), "white")
-    for place, picture in enumerate(pictures):
-        sheet.paste(picture, (place % columns * width, place // columns * height))
-    return sheet
-
-
-def paint_sheet(
-    pipeline: StableDiffusionPipeline,
-    prompts: Sequence[str] = SHEET_PROMPTS,
-    *,
-    steps: int = DEFAULT_STEPS,
-    guidance: float = DEFAULT_GUIDANCE,
-    columns: int = 4,
-) -> Image.Image:
-    """One picture per prompt, seeds 0, 1, 2, ..."""
-    pipeline.set_progress_bar_config(disable=True)
-    generators = [torch.Generator().manual_seed(seed) for seed in range(len(prompts))]
-    painted = pipeline(
-        list(prompts),
-        num_inference_steps=steps,
-        guidance_scale=guidance,
-        generator=generators,
-    ).images
-    return paste_sheet(painted, columns)
-
-
-def plain_caption(scene: Scene) -> str:
-    """The plainest way to ask for a scene of one thing."""
-    item = scene.items[0]
-    words = with_article(f"{item.colour or ''} {item.thing}".strip(), item.thing)
-    if scene.place:
-        return f"{words} {phrases.PLACE_PHRASES[scene.place][0]}"
-    return f"{words} on a {scene.backdrop} background" if scene.backdrop else words
-
-
-def paint_captions(
-    pipeline: StableDiffusionPipeline,
-    captions: Sequence[str],
-    batch: int = 20,
-    first_seed: int = 0,
-) -> Tensor:
-    """One picture [3,S,S] in 0..1 per caption, seeds 0, 1, 2, ... if not told to start later."""
-    pipeline.set_progress_bar_config(disable=True)
-    painted = []
-    for start in range(0, len(captions), batch):
-        some = list(captions[start : start + batch])
-        seeds = range(first_seed + start, first_seed + start + len(some))
-        pictures = pipeline(
-            some,
-            num_inference_steps=DEFAULT_STEPS,
-            guidance_scale=DEFAULT_GUIDANCE,
-            generator=[torch.Generator().manual_seed(seed) for seed in seeds],
-            output_type="pt",
-        ).images
-        painted.append(pictures)
-    return torch.cat(painted)
-
-
-def chinese_caption(scene: Scene) -> str:
-    """The plainest way to ask for a scene of one thing in Chinese."""
-    item = scene.items[0]
-    words = phrases.COLOURS_ZH.get(item.colour or "", "") + all_things()[item.thing].labels_zh[0]
-    if scene.place:
-        return f"{place_in_chinese(scene.place)}的{words}"
-    return f"{words}，{phrases.COLOURS_ZH[scene.backdrop]}背景" if scene.backdrop else words
-
-
-def score_cells(
-    preset: Preset, pack: Path, work: Path, pipeline: StableDiffusionPipeline, count: int
-) -> dict[str, dict[str, Accuracy]]:
-    """Per matched cell: real scenes (the ceiling), painted ones, painted for other captions.
-
-    Painted ones are asked for in English, and again in Chinese.
-    """
-    world = preset.world
-    evaluator = Evaluator(world).eval()
-    load_weights(work / "evaluator", "evaluator", evaluator)
-    renderer = SceneRenderer(read_pack(pack, world.things, world.arts), preset.square)
-    scores: dict[str, dict[str, Accuracy]] = {}
-    for name, scenes in matched_cells(world, seed=7, count=count).items():
-        real = renderer.render(scenes, torch.Generator().manual_seed(7))
-        painted = paint_captions(pipeline, [plain_caption(scene) for scene in scenes])
-        chinese = paint_captions(pipeline, [chinese_caption(scene) for scene in scenes])
-        pictures = {
-            "real": real,
-            "painted": painted,
-            "chinese": chinese,
-            "shuffled": painted.roll(1, 0),
-        }
-        scores[name] = {
-            row: judge(evaluator, world, scenes, shown) for row, shown in pictures.items()
-        }
-        log.info("cell=%s %s", name, scores[name])
-    return scores
-
-
-def score_languages(
-    world: World, pipeline: StableDiffusionPipeline, count: int, seed: int = 9
-) -> dict[str, float]:
-    """How often a picture finds, among ``count``, the one painted for its own English caption.
-
-    Nothing is judged but likeness of the pixels, and seeds differ, so English itself is the
-    ceiling; pictures asked for in Chinese are to find theirs as often.
-    """
-    rng = random.Random(seed)
-    scenes: list[Scene] = []
-    while len(scenes) < count:
-        scene = draw_single(world, rng, "all")
-        if scene.place and plain_caption(scene) not in map(plain_caption, scenes):
-            scenes.append(scene)
-    english = [plain_caption(scene) for scene in scenes]
-    kept = _shrink(paint_captions(pipeline, english, first_seed=1000))
-    asked = {
-        "english": english,
-        "chinese": [chinese_caption(scene) for scene in scenes],
-        "english, shuffled": [*english[1:], english[0]],
-    }
-    found = {}
-    for name, captions in asked.items():
-        distances = torch.cdist(_shrink(paint_captions(pipeline, captions)), kept)
-        found[name] = (distances.argmin(1) == torch.arange(count)).float().mean().item()
-    return found
-
-
-def _shrink(pictures: Tensor) -> Tensor:
-    """Pictures as rows of numbers, small enough that a thing may stand a little aside."""
-    return functional.adaptive_avg_pool2d(pictures, 12).flatten(1)
-
-
-def score_variations(
-    preset: Preset, work: Path, pipeline: StableDiffusionPipeline, count: int
-) -> dict[str, float]:
-    """How often a variation of a painted picture still shows its thing, by strength."""
-    world = preset.world
-    evaluator = Evaluator(world).eval()
-    load_weights(work / "evaluator", "evaluator", evaluator)
-    scenes = matched_cells(world, seed=8, count=count)["thing x place, train"]
-    captions = [plain_caption(scene) for scene in scenes]
-    parents = paint_captions(pipeline, captions)
-    variation = StableDiffusionImg2ImgPipeline(**pipeline.components, requires_safety_checker=False)
-    variation.set_progress_bar_config(disable=True)
-    kept = {"parent": judge(evaluator, world, scenes, parents).thing}
-    for strength in VARIATION_STRENGTHS:
-        children = variation(
-            captions,
-            image=parents,
-            strength=strength,
-            num_inference_steps=round(DEFAULT_STEPS / strength),
-            guidance_scale=DEFAULT_GUIDANCE,
-            generator=[torch.Generator().manual_seed(1000 + row) for row in range(count)],
-            output_type="pt",
-        ).images
-        kept[f"strength {strength}"] = judge(evaluator, world, scenes, children).thing
-    return kept
-
-
-def write_table(scores: dict[str, dict[str, Accuracy]]) -> str:
-    """The scores in percent: real / painted / painted from Chinese / shuffled."""
-    lines = ["| cell | pictures | thing | colour | place |", "|---|---|---|---|---|"]
-    for name, rows in scores.items():
-        columns = [
-            " / ".join(f"{100 * getattr(rows[row], question):.0f}" for row in rows)
-            for question in JUDGED
-        ]
-        lines.append(f"| {name} | {rows['real'].count} | {' | '.join(columns)} |")
-    return "\n".join(lines) + "\n"
-
-
-def show_reconstructions(autoencoder: AutoencoderTiny, pictures: Tensor) -> Image.Image:
-    """Each picture beside what the autoencoder makes of it."""
+def examine_autoencoder(exam: Examination) -> AutoencoderTiny:
+    """PSNR on held-out scenes, and a sheet of them."""
+    autoencoder = load_autoencoder(exam.preset, exam.work / "autoencoder", exam.start)
+    autoencoder.to(exam.machine.device)
+    rng = random.Random(99)
+    scenes = [exam.preset.world.draw_scene(rng, "held-out") for _ in range(256)]
+    pictures = as_floats(Reality(exam.preset, exam.pack, exam.machine).draw(scenes, 99))
+    found = measure_autoencoder(autoencoder, pictures, exam.machine)
+    exam.scores["autoencoder"] = found
+    exam.text["autoencoder"] = (
+        f"Autoencoder: {found['psnr_db']:.1f} dB on 256 held-out scenes; latents "
+        f"{found['latent_mean']:.3f} ± {found['latent_std']:.3f}.\n"
+    )
+    shown = pictures[:16]
     with torch.no_grad():
-        painted = decode(autoencoder, encode(autoencoder, pictures)).clamp(0, 1)
-    pairs = torch.stack([pictures, painted], 1).flatten(0, 1)
-    images = [
-        Image.fromarray((pair * 255).round().byte().permute(1, 2, 0).numpy()) for pair in pairs
+        again = decode(autoencoder, encode(autoencoder, shown.to(exam.machine.device)))
+    pairs = torch.stack([as_bytes(shown), as_bytes(again)], 1).flatten(0, 1)
+    paste_pictures(pairs, 8).save(exam.out / "reconstructions.png")
+    return autoencoder
+
+
+def examine_retrieval(exam: Examination, studio: Studio | None) -> None:
+    """A picture among 100 captions, two thirds of them near misses of others."""
+    tokenizer, encoder = load_text(exam.preset, exam.work / "text", exam.start)
+    tower = load_tower(exam.preset, exam.work / "text", exam.start).eval()
+    device = exam.machine.device
+    reader = Reader(
+        tokenizer, encoder.to(device), tower.to(device), exam.preset.text.context, exam.machine
+    )
+    scenes = near_misses(exam.preset.world, NEAR_MISS_SEED, 100)
+    english = [plain_caption(scene) for scene in scenes]
+    chinese = [chinese_caption(scene) for scene in scenes]
+    real = Reality(exam.preset, exam.pack, exam.machine).draw(scenes, NEAR_MISS_SEED)
+    found = {
+        "real, English": reader.find(scenes, english, real),
+        "real, Chinese": reader.find(scenes, chinese, real),
+    }
+    if studio:
+        found["painted, English"] = reader.find(scenes, english, studio.paint(english))
+    exam.scores["retrieval"] = found
+    told = ", ".join(f"{name} {percent(share)} %" for name, share in found.items())
+    exam.text["retrieval"] = (
+        "A picture finds its caption among 100, of which most differ from another one in two "
+        f"swapped colours or sides only: {told}.\n"
+    )
+
+
+def examine_cells(exam: Examination, judge: Judge, pages: Sequence[Page]) -> None:
+    """The painted pictures of the cells, by the judge."""
+    scores = score_pages(judge, Reality(exam.preset, exam.pack, exam.machine), pages)
+    lines = lines_of([page.cell for page in pages if page.language == "English"], scores)
+    exam.scores["cells"] = scores
+    sides = {"train": ("train", "English"), "held-out": ("held_out", "English"),
+             "Chinese": ("held_out", "Chinese")}  # fmt: skip
+    pooled = {
+        question: {name: pool(lines, question, row, side) for name, (side, row) in sides.items()}
+        for question in QUESTIONS
+    }
+    exam.scores["of the ceiling"] = pooled
+    exam.text["cells"] = f"{write_pooled(pooled)}\n{write_cells(lines)}"
+
+
+def examine_nothing(exam: Examination, judge: Judge, studio: Studio, cell: Cell) -> None:
+    """What is painted for no words at all is held against the captions of a cell."""
+    found, pictures = score_nothing(judge, studio, cell)
+    exam.scores["nothing"] = found
+    told = ", ".join(f"{question} {percent(share)} %" for question, share in found.items())
+    exam.text["nothing"] = f"Painted for no words and held against captions: {told}.\n"
+    paste_pictures(pictures[:16], 8).save(exam.out / "nothing.png")
+
+
+def examine_steps(exam: Examination, judge: Judge, studio: Studio, cells: Sequence[Cell]) -> None:
+    """More and fewer steps, in numbers and on a sheet."""
+    prompts = sheet_prompts(exam.preset)[:STEPS_SHEET_ROWS]
+    paint_steps_sheet(studio, prompts, exam.lora).save(exam.out / "steps.png")
+    found = score_steps(judge, studio, cells, exam.lora)
+    exam.scores["steps"] = found
+    rows = [exam.scores["cells"][cell.label]["ceiling"] for cell in cells]
+    ceiling = {question: sum((row[question] for row in rows[1:]), rows[0][question])
+               for question in cells[0].questions}  # fmt: skip
+    exam.text["steps"] = write_steps(found, ceiling)
+    if not exam.lora:
+        exam.text["steps"] += f"\nThere was no {LORA}, so few steps were not measured.\n"
+
+
+def examine_variations(exam: Examination, judge: Judge, studio: Studio, cell: Cell) -> None:
+    """Variations of painted pictures, and a sheet: parent, subtle, strong, painted anew."""
+    found = score_variations(judge, studio, cell)
+    ceiling = exam.scores["cells"][cell.label]["ceiling"]["thing"]
+    exam.scores["variations"] = {
+        "kept": found.kept,
+        "of the ceiling": {name: by_ceiling(share, ceiling) for name, share in found.kept.items()},
+        "distances": found.distances,
+        "in order": found.in_order,
+        "tiles": found.tiles,
+    }
+    exam.text["variations"] = write_variations(found, ceiling)
+    paste_pictures(found.sheet, 4).save(exam.out / "variations.png")
+
+
+def examine_neighbours(
+    exam: Examination, autoencoder: AutoencoderTiny, pages: Sequence[Page]
+) -> None:
+    """How near painted pictures come to what was trained on, beside real ones never seen."""
+    bank = Bank(exam.work / "bank", exam.machine)
+    pages = [
+        page for page in pages if page.cell.name == NEIGHBOURS_OF and page.language == "English"
     ]
-    return paste_sheet(images, 8)
+    shown = {f"painted, {page.cell.split}": page.pictures[:NEIGHBOURS] for page in pages}
+    scenes = next(page.cell.scenes for page in pages if page.cell.split == "held-out")
+    reality = Reality(exam.preset, exam.pack, exam.machine)
+    shown["real, held-out"] = reality.draw(scenes[:NEIGHBOURS], NEIGHBOUR_SEED)
+    found: dict[str, Any] = {}
+    for name, pictures in shown.items():
+        near = find_neighbours(to_latents(autoencoder, pictures, exam.machine), bank, exam.machine)
+        found[name] = near.summary()
+        if name == "painted, held-out":
+            closest = near.distances.argsort()[:8]
+            twins = to_pictures(autoencoder, near.latents[closest.to(near.latents.device)])
+            pairs = torch.stack([pictures[closest], twins], 1).flatten(0, 1)
+            paste_pictures(pairs, 4).save(exam.out / "neighbours.png")
+    exam.scores["neighbours"] = {"scenes": near.seen, **found}
+    told = [f"{name} {row['median']:.2f}, {row['least']:.2f}" for name, row in found.items()]
+    exam.text["neighbours"] = (
+        f"The nearest of {near.seen:,} training scenes, as root mean square between latents of "
+        f"unit variance, median and least: {'; '.join(told)}. What was learnt by heart would lie "
+        "near 0.\n"
+    )
 
 
 def evaluate_model(
@@ -296,30 +270,66 @@ def evaluate_model(
     pack: Path,
     work: Path,
     out: Path,
-    per_cell: int = 100,
+    *,
+    per_cell: int = 200,
     start: Path | None = None,
-) -> dict[str, float]:
-    """Write scores.json, reconstructions.png, sheet.png and, with an evaluator, table.md.
+    album: Path | None = None,
+    machine: Machine = CPU,
+) -> dict[str, Any]:
+    """Write scores.json, table.md, sheets and the album of painted pictures.
 
-    Parts that were not trained under ``work`` are those of the model folder ``start``.
+    Parts that were not trained under ``work`` are those of the model folder ``start``. With an
+    album nothing is painted: its pictures are looked at again.
     """
     out.mkdir(parents=True, exist_ok=True)
-    autoencoder = load_autoencoder(preset, work / "autoencoder", start)
-    pictures = pictures_of(preset, pack, "held-out", 256, seed=99)
-    scores = measure_autoencoder(autoencoder, pictures)
-    if (work / "text" / "tower.safetensors").exists():
-        scores["retrieval"] = measure_retrieval(preset, pack, work)
-    show_reconstructions(autoencoder, pictures[:16]).save(out / "reconstructions.png")
-    if start or (work / "denoiser" / "ema.safetensors").exists():
-        pipeline = load_pipeline(preset, work, start)
-        paint_sheet(pipeline).save(out / "sheet.png")
-        languages = score_languages(preset.world, pipeline, per_cell)
-        scores |= {f"found, {name}": share for name, share in languages.items()}
-        if (work / "evaluator" / "evaluator.safetensors").exists():
-            table = write_table(score_cells(preset, pack, work, pipeline, per_cell))
-            kept = score_variations(preset, work, pipeline, per_cell // 2)
-            table += "".join(f"\n{name}: {100 * share:.0f} %" for name, share in kept.items())
-            (out / "table.md").write_text(table, encoding="utf-8")
-    (out / "scores.json").write_text(json.dumps(scores, indent=2) + "\n", encoding="utf-8")
-    log.info("scores %s", scores)
-    return scores
+    exam = Examination(preset, pack, work, out, per_cell, start, machine)
+    if album:
+        judge, pages = _open_judge(exam), read_album(album)
+        if judge:
+            exam.attempt("cells", lambda: examine_cells(exam, judge, pages))
+    else:
+        _examine(exam)
+    exam.write()
+    log.info("scores %s", exam.scores)
+    return exam.scores
+
+
+def _examine(exam: Examination) -> None:
+    """All parts, those that paint what is kept first."""
+    autoencoder = exam.attempt("autoencoder", lambda: examine_autoencoder(exam))
+    studio = exam.attempt("studio", lambda: _open_studio(exam))
+    pages = (exam.attempt("pages", lambda: _paint_album(exam, studio)) or []) if studio else []
+    judge = _open_judge(exam)
+    if judge and pages:
+        exam.attempt("cells", lambda: examine_cells(exam, judge, pages))
+    if judge and studio and "failed" not in exam.scores.get("cells", {"failed": ""}):
+        by_name = {page.cell.label: page.cell for page in pages}
+        coloured = [by_name[f"thing x colour, {split}"] for split in SPLITS]
+        placed = [by_name[f"thing x place, {split}"] for split in SPLITS]
+        exam.attempt("steps", lambda: examine_steps(exam, judge, studio, coloured))
+        exam.attempt("variations", lambda: examine_variations(exam, judge, studio, placed[0]))
+        exam.attempt("nothing", lambda: examine_nothing(exam, judge, studio, placed[1]))
+    exam.attempt("retrieval", lambda: examine_retrieval(exam, studio))
+    if autoencoder and pages:
+        exam.attempt("neighbours", lambda: examine_neighbours(exam, autoencoder, pages))
+
+
+def _open_studio(exam: Examination) -> Studio:
+    return Studio(load_pipeline(exam.preset, exam.work, exam.start), exam.machine)
+
+
+def _open_judge(exam: Examination) -> Judge | None:
+    if not (exam.work / "evaluator" / "evaluator.safetensors").exists():
+        exam.text["cells"] = "No judge was trained, so nothing was counted.\n"
+        return None
+    return exam.attempt("judge", lambda: Judge.open(exam.preset, exam.work, exam.machine))
+
+
+def _paint_album(exam: Examination, studio: Studio) -> list[Page]:
+    """The pictures of all cells, kept in the album, and the contact sheet."""
+    paint_sheet(studio, sheet_prompts(exam.preset)).save(exam.out / "sheet.png")
+    cells = matched_cells(exam.preset.world, CELL_SEED, exam.per_cell)
+    pages = list(paint_pages(studio, cells))
+    kept = write_album(exam.out / "album.zip", [p for p in pages if p.language == "English"])
+    log.info("album: %d pictures of each cell", kept)
+    return pages

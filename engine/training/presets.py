@@ -79,6 +79,7 @@ class Preset:
     text: TextSize = field(default_factory=TextSize)
     tower: TowerSize = field(default_factory=TowerSize)
     denoiser: DenoiserSize = field(default_factory=DenoiserSize)
+    judge: tuple[int, ...] = (64, 128, 256, 384)  # widths of the evaluator
     bank_scenes: int = 40_000
     first_side: int = 0  # smaller pictures the denoiser begins with; 0: it begins with the native
     shapes: tuple[Size, ...] = ()  # beside the square, of about its area, in multiples of 8

@@ -60,5 +60,6 @@ def preset() -> Preset:
         text=TextSize(vocabulary=700, context=77, width=32, layers=1, heads=2),
         tower=TowerSize(side=32, patch=8, width=32, layers=1, heads=2),
         denoiser=DenoiserSize(channels=(16, 32), head_width=8),
+        judge=(8, 16, 24, 24),
         bank_scenes=16,
     )
