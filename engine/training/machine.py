@@ -20,8 +20,14 @@ class Machine:
         return self.device.type == "cpu"
 
     def autocast(self) -> torch.autocast:
-        """Half precision within the block, where it pays."""
-        return torch.autocast(self.device.type, dtype=torch.bfloat16, enabled=self.has_bf16)
+        """Half precision within the block, where it pays.
+
+        Nothing is remembered: older versions of torch remember weights that were cast where
+        gradients are off, and the same block then learns nothing from them.
+        """
+        return torch.autocast(
+            self.device.type, dtype=torch.bfloat16, enabled=self.has_bf16, cache_enabled=False
+        )
 
     def generator(self, seed: int) -> torch.Generator:
         """A source of chance on the device."""

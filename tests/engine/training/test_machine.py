@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 import torch
 
-from engine.training.machine import CPU, find_machine
+from engine.training.machine import CPU, Machine, find_machine
 from engine.training.presets import Preset
 from engine.training.text import train_text
 from engine.training.trainer import Plan
@@ -17,6 +17,12 @@ def test_half_precision_is_used_only_where_it_pays() -> None:
         product = torch.ones(2, 2) @ torch.ones(2, 2)
     assert product.dtype == torch.float32
     assert find_machine().is_cpu != torch.cuda.is_available()
+
+
+def test_half_precision_remembers_no_weights() -> None:
+    """A look without gradients takes none from what is learnt later in the same block."""
+    with Machine(CPU.device, has_bf16=True).autocast():
+        assert not torch.is_autocast_cache_enabled()
 
 
 @pytest.mark.gpu
