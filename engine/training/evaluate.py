@@ -28,6 +28,7 @@ from engine.training.cells import (
     near_misses,
     plain_caption,
 )
+from engine.training.checkpoint import replace_file
 from engine.training.evaluator import as_floats
 from engine.training.export import load_autoencoder, load_pipeline, load_text
 from engine.training.machine import CPU, Machine
@@ -69,6 +70,7 @@ log = logging.getLogger(__name__)
 
 T = TypeVar("T")
 
+SHEET_QUALITY = 92
 LORA = "few-steps.safetensors"
 CELL_SEED, NEAR_MISS_SEED, NEIGHBOUR_SEED = 7, 98, 11
 NEIGHBOURS, NEIGHBOURS_OF = 100, "thing x place"
@@ -152,7 +154,7 @@ def examine_autoencoder(exam: Examination) -> AutoencoderTiny:
     with torch.no_grad():
         again = decode(autoencoder, encode(autoencoder, shown.to(exam.machine.device)))
     pairs = torch.stack([as_bytes(shown), as_bytes(again)], 1).flatten(0, 1)
-    paste_pictures(pairs, 8).save(exam.out / "reconstructions.png")
+    paste_pictures(pairs, 8).save(exam.out / "reconstructions.webp", quality=SHEET_QUALITY)
     return autoencoder
 
 
@@ -203,13 +205,15 @@ def examine_nothing(exam: Examination, judge: Judge, studio: Studio, cell: Cell)
     exam.scores["nothing"] = found
     told = ", ".join(f"{question} {percent(share)} %" for question, share in found.items())
     exam.text["nothing"] = f"Painted for no words and held against captions: {told}.\n"
-    paste_pictures(pictures[:16], 8).save(exam.out / "nothing.png")
+    paste_pictures(pictures[:16], 8).save(exam.out / "nothing.webp", quality=SHEET_QUALITY)
 
 
 def examine_steps(exam: Examination, judge: Judge, studio: Studio, cells: Sequence[Cell]) -> None:
     """More and fewer steps, in numbers and on a sheet."""
     prompts = sheet_prompts(exam.preset)[:STEPS_SHEET_ROWS]
-    paint_steps_sheet(studio, prompts, exam.lora).save(exam.out / "steps.png")
+    paint_steps_sheet(studio, prompts, exam.lora).save(
+        exam.out / "steps.webp", quality=SHEET_QUALITY
+    )
     found = score_steps(judge, studio, cells, exam.lora)
     exam.scores["steps"] = found
     rows = [exam.scores["cells"][cell.label]["ceiling"] for cell in cells]
@@ -232,7 +236,7 @@ def examine_variations(exam: Examination, judge: Judge, studio: Studio, cell: Ce
         "tiles": found.tiles,
     }
     exam.text["variations"] = write_variations(found, ceiling)
-    paste_pictures(found.sheet, 4).save(exam.out / "variations.png")
+    paste_pictures(found.sheet, 4).save(exam.out / "variations.webp", quality=SHEET_QUALITY)
 
 
 def examine_neighbours(
@@ -255,7 +259,7 @@ def examine_neighbours(
             closest = near.distances.argsort()[:8]
             twins = to_pictures(autoencoder, near.latents[closest.to(near.latents.device)])
             pairs = torch.stack([pictures[closest], twins], 1).flatten(0, 1)
-            paste_pictures(pairs, 4).save(exam.out / "neighbours.png")
+            paste_pictures(pairs, 4).save(exam.out / "neighbours.webp", quality=SHEET_QUALITY)
     exam.scores["neighbours"] = {"scenes": near.seen, **found}
     told = [f"{name} {row['median']:.2f}, {row['least']:.2f}" for name, row in found.items()]
     exam.text["neighbours"] = (
@@ -301,6 +305,7 @@ def _examine(exam: Examination) -> None:
     pages = (exam.attempt("pages", lambda: _paint_album(exam, studio)) or []) if studio else []
     judge = _open_judge(exam)
     if judge and pages:
+        exam.attempt("kept judge", lambda: _keep_judge(exam, judge))
         exam.attempt("cells", lambda: examine_cells(exam, judge, pages))
     if judge and studio and "failed" not in exam.scores.get("cells", {"failed": ""}):
         by_name = {page.cell.label: page.cell for page in pages}
@@ -325,9 +330,18 @@ def _open_judge(exam: Examination) -> Judge | None:
     return exam.attempt("judge", lambda: Judge.open(exam.preset, exam.work, exam.machine))
 
 
+def _keep_judge(exam: Examination, judge: Judge) -> None:
+    """The judge in half the bytes beside the album, to be carried to where that is looked at."""
+    tensors = judge.evaluator.state_dict()
+    halves = {name: each.half().cpu() for name, each in tensors.items()}
+    replace_file(exam.out / "evaluator.safetensors", halves)
+
+
 def _paint_album(exam: Examination, studio: Studio) -> list[Page]:
     """The pictures of all cells, kept in the album, and the contact sheet."""
-    paint_sheet(studio, sheet_prompts(exam.preset)).save(exam.out / "sheet.png")
+    paint_sheet(studio, sheet_prompts(exam.preset)).save(
+        exam.out / "sheet.webp", quality=SHEET_QUALITY
+    )
     cells = matched_cells(exam.preset.world, CELL_SEED, exam.per_cell)
     pages = list(paint_pages(studio, cells))
     kept = write_album(exam.out / "album.zip", [p for p in pages if p.language == "English"])

@@ -1,6 +1,7 @@
 """The examination from checkpoints to tables, and what is kept of it."""
 
 import json
+import shutil
 from dataclasses import replace
 from pathlib import Path
 
@@ -81,13 +82,16 @@ def test_every_part_is_measured_and_can_be_measured_again(
     assert {"autoencoder", "cells", "steps", "variations", "nothing", "retrieval",
             "neighbours"} <= set(scores)  # fmt: skip
     for name in ("sheet", "steps", "variations", "nothing", "neighbours", "reconstructions"):
-        assert (tmp_path / "one" / f"{name}.png").exists()
+        assert (tmp_path / "one" / f"{name}.webp").exists()
     table = (tmp_path / "one" / "table.md").read_text()
     assert "| thing x style | style | 3 |" in table
     assert "There was no few-steps.safetensors" in table
     assert json.loads((tmp_path / "one" / "scores.json").read_text())["cells"]
+    (tmp_path / "kept" / "evaluator").mkdir(parents=True)
+    judge = "evaluator.safetensors"
+    shutil.copy(tmp_path / "one" / judge, tmp_path / "kept" / "evaluator" / judge)
     album = tmp_path / "one" / "album.zip"
-    again = evaluate_model(wide, pack, work, tmp_path / "two", album=album)
+    again = evaluate_model(wide, pack, tmp_path / "kept", tmp_path / "two", album=album)
     kept, anew = (
         {label: rows["ceiling"] for label, rows in found["cells"].items()}
         for found in (scores, again)
