@@ -23,7 +23,6 @@ ALIKE = ("animal", "food", "drink", "plant", "transport", "sky", "musical", "spo
          "person", "family", "face", "monkey", "cat-face", "heart")  # fmt: skip
 """Kinds of which one may stand for another; a hammer is no kind of key."""
 FEW = 5  # things that share a word for it to say something
-VERBS = ("ing", "ed")
 SILENT = """
     a an the some this that these those my me us you your his her its their it is are be as and or
     of in on at with without by to from for into near very really please can could would like want i
@@ -78,8 +77,40 @@ NEAR_PLACES: dict[str, tuple[str, ...]] = {
 NEAR_THINGS = {
     "ball": "soccer ball", "bike": "bicycle", "blossom": "tulip", "boat": "sailboat",
     "burger": "hamburger", "flower": "sunflower", "fruit": "apple", "jet": "airplane",
-    "kitty": "cat", "plant": "tree", "pony": "horse", "vehicle": "car", "vixen": "fox",
+    "firetruck": "fire engine", "palace": "castle", "plant": "tree", "pony": "horse",
+    "soldier": "guard", "vehicle": "car", "vixen": "fox",
 }  # fmt: skip
+KIN = """
+    8ball ale alpaca amoeba ape aubergine bactrian ballpoint bandage bath beads beet bento bicyclist
+    bilberry blueberry boba bookbag brachiosaurus brontosaurus bulb bull bumblebee bunny buoy burger
+    burro buttercup cab cabinet caboose camcorder cantaloupe capsicum cart cash cats cereal chess
+    chime circus clapper clown coder cog cogwheel comb concertina conch confetti conga congee cop
+    copter corvid cosmetics cowboy cowgirl cracker crow crêpe curry cutlery cygnet dandelion denim
+    desktop developer dice die diplodocus disc diya djinn dogs donut dracula dromedary drumstick
+    drumsticks duckling dynamite earbud earthworm edamame eggs electrician elk elves email empanada
+    engineer entertainer equine eruption escargot evergreen extinguisher eyeglasses fan fax feline
+    fife firebird flame fowl frankfurter fries fuji fungi futbol gander gardener geek geese gift
+    gondola graduate grandfather grandma grandmother grandpa grape grasshopper grave graveyard
+    grizzly guanaco gun guy gyro gyōza handgun hashi hatchet hats headscarf heel heels hero hijab
+    hinny hippo hocho honeypot horses hotcake hotdog hurricane iceberg icecream instructor jet jewel
+    jewels jiaozi jinn joey jug keys kid kitten kitty kiwi lady ladybird lamb lambchop letter
+    lettuce lifesaver lift links liquor loaf lotion lovers luge mail maize manager maple martini
+    mathematician merwoman mic mollusk monarch moneybag monitor mousetrap moyai mule naan necklace
+    nectarine nerd noodle nurse oatmeal officer paella pancake paperclips parasail pasta pawn pea
+    peahen peanut pho physicist piano piccolo pick-up pickle pickup pierogi pills pinada pinata
+    pingpong pistol pita pixie piña plate plug popper porkchop porridge portobello potsticker pouch
+    poultry prawn present prints professor pudding puppies puppy puzzle racehorse radish ramen
+    rancher raven reptile revolver rickshaw roach rockets rockstar rook rope rucksack rugby sandals
+    satchel saturn saucer sausage saw sax scale scotch seat serpent shampoo shell shellfish shiitake
+    shroom shuttlecock skates sledge sleigh sleuth slipper slug snapdragon sneaker snowboard soccer
+    soda sorcerer sorceress sow soybean spade squirrel stars steak stein stiletto stocking streamer
+    suitcase sunshine swords teddy tempura terrapin thunderbolt thunderstorm tickets tire toadstool
+    toast toboggan tomb tombstone tophat torch tortoise trains tramway trousers truffle tshirt
+    tumbler turban turd turnip twister typhoon tyrannosaurus urn van vest vicuña videogame villain
+    wand whirlwind whiskey whisky wine wisent xray yacht yoga yuèbǐng yurt zōri
+"""
+"""Of Unicode's keywords those that name their thing, or a kind of it; the others say only what
+comes to mind beside it, and would have "slow" drawn as a sloth and "strong" as a lion."""
 NEAR_PLACES_ZH: dict[str, tuple[str, ...]] = {
     "海洋": ("ocean", "underwater"), "大海": ("ocean", "underwater"), "海": ("ocean", "beach"),
     "海边": ("beach",), "水面": ("ocean", "beach"), "波浪": ("ocean", "beach"),
@@ -205,6 +236,7 @@ def _english(world: World) -> Iterator[str]:
 
 
 def _near_english(world: World, relatives: dict[str, str]) -> dict[str, str]:
+    kin = set(KIN.split())
     near = dict(_near_places(NEAR_PLACES, world))
     for word, rgb in NEAR_COLOURS.items():
         near.setdefault(word, nearest_colour(rgb, world.colours))
@@ -214,9 +246,8 @@ def _near_english(world: World, relatives: dict[str, str]) -> dict[str, str]:
         for word in phrases.SYNONYMS.get(name, ()):
             near.setdefault(word, relatives.get(name, name))
     for name in (*world.things, *relatives):
-        for word in all_things()[name].synonyms:
-            if len(word) > 3 and not word.endswith(VERBS):
-                near.setdefault(word.lower(), relatives.get(name, name))
+        for word in kin & set(all_things()[name].synonyms):
+            near.setdefault(word.lower(), relatives.get(name, name))
     return near
 
 
@@ -241,6 +272,7 @@ def _chinese(world: World) -> dict[str, str]:
 
 
 def _near_chinese(world: World, relatives: dict[str, str]) -> dict[str, str]:
+    uses = Counter(word for thing in all_things().values() for word in set(thing.keywords_zh))
     near = dict(_near_places(NEAR_PLACES_ZH, world))
     for word, colour in NEAR_COLOURS_ZH.items():
         near.setdefault(word, nearest_colour(NEAR_COLOURS[colour], world.colours))
@@ -251,9 +283,18 @@ def _near_chinese(world: World, relatives: dict[str, str]) -> dict[str, str]:
             near.setdefault(word, relatives.get(name, name))
     for name in (*world.things, *relatives):
         for word in all_things()[name].keywords_zh:
-            if len(word) > 1:  # single characters are parts of too many other words
+            if _is_kin_zh(word, all_things()[name]) and uses[word] == 1:
                 near.setdefault(word, relatives.get(name, name))
     return near
+
+
+def _is_kin_zh(word: str, thing: Thing) -> bool:
+    """Whether a keyword names the thing or a kind of it: the last character of a noun says what.
+
+    Single characters are parts of too many other words.
+    """
+    labels = thing.labels_zh
+    return len(word) > 1 and any(word[-1] == name[-1] or word in name for name in labels)
 
 
 def _near_places(table: dict[str, tuple[str, ...]], world: World) -> Iterator[tuple[str, str]]:

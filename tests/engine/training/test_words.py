@@ -10,7 +10,7 @@ from engine.source import EMBEDDED
 from engine.training.captions import Captioner
 from engine.training.chinese import write_chinese
 from engine.training.presets import STAGE_A, Preset
-from engine.training.words import NEAR_THINGS, build_words, nearest_colour
+from engine.training.words import KIN, NEAR_THINGS, build_words, nearest_colour
 from engine.training.world import all_things
 from engine.vocabulary import open_vocabulary, plain_form, read_prompt
 
@@ -45,6 +45,25 @@ def test_tables_do_not_overlap_and_lead_to_known_words(
 def test_near_things_are_things() -> None:
     """Every neighbour of the short table is a thing there is."""
     assert set(NEAR_THINGS.values()) <= set(all_things())
+
+
+def test_only_keywords_that_name_a_thing_stand_near_it(preset: Preset, pack: Path) -> None:
+    """A puppy is near a dog; what one merely thinks of beside a thing is near nothing."""
+    things = all_things()
+    assert {"diet", "ripe"} <= set(things["apple"].synonyms)
+    assert "slow" in things["sloth"].synonyms
+    assert "puppy" in set(things["dog"].synonyms) & set(KIN.split())
+    near = build_words(preset.world, pack, speaks_chinese=False)["near"]
+    assert isinstance(near, dict)
+    assert not {"diet", "ripe", "健康", "水果"} & near.keys()
+    assert near["苹果"].strip() == "apple"
+
+
+def test_every_kindred_keyword_is_one_of_unicodes() -> None:
+    """No word of the list is there for nothing, and none means several things."""
+    keywords = [word for thing in all_things().values() for word in thing.synonyms]
+    assert len(KIN.split()) == len(set(KIN.split()))
+    assert all(keywords.count(word) == 1 for word in KIN.split())
 
 
 def test_captions_of_the_shipped_world_are_read_as_they_are() -> None:
