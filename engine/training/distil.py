@@ -17,7 +17,7 @@ from torch.nn import functional
 from transformers import CLIPTextModel
 
 from engine.training.bank import Bank
-from engine.training.denoiser import STEPS, NoiseSchedule, load_denoiser, read_words
+from engine.training.denoiser import PROMPT_DROP, STEPS, NoiseSchedule, load_denoiser, read_words
 from engine.training.machine import CPU, Machine
 from engine.training.meter import Progress
 from engine.training.muon import make_optimizers
@@ -128,15 +128,13 @@ def train_distilled(
     nothing = read_words(text_encoder, bank.nothing, machine)
 
     def compute_loss() -> tuple[Tensor, int]:
-        drawn = bank.draw(batch)
+        drawn = bank.draw(batch, PROMPT_DROP)
         words = read_words(text_encoder, drawn.ids, machine)
         with machine.autocast():
             loss = distillation_loss(denoiser, leap, drawn.latents, words, nothing)
         return loss, batch
 
-    progress = trainer.run(compute_loss)
-    save_lora(denoiser, plan.folder)
-    return progress
+    return trainer.run(compute_loss, on_save=lambda: save_lora(denoiser, plan.folder))
 
 
 def save_lora(denoiser: UNet2DConditionModel, folder: Path) -> None:
