@@ -5,7 +5,7 @@ import contextlib
 import io
 import logging
 from collections.abc import AsyncIterator, Coroutine, Iterable, Sequence
-from typing import Any
+from typing import Any, TypeVar
 
 import discord
 
@@ -13,6 +13,8 @@ from bot import messages
 from bot.disk import FULL
 from bot.errors import DiskError, UserError
 from bot.language import _, speak
+
+T = TypeVar("T")
 
 log = logging.getLogger(__name__)
 
@@ -79,6 +81,35 @@ async def answering(interaction: discord.Interaction[Any]) -> AsyncIterator[None
         await explain(interaction, error)
 
 
+async def patiently(
+    interaction: discord.Interaction[Any], making: Coroutine[Any, Any, T], *, hidden: bool
+) -> T:
+    """Return what is made for an answer; where that takes a while, Discord is told to wait."""
+    made = asyncio.create_task(making)
+    await asyncio.wait({made}, timeout=SLOW_S)
+    if not made.done():
+        await interaction.response.defer(thinking=True, ephemeral=hidden)
+    return await made
+
+
+async def reply(
+    interaction: discord.Interaction[Any],
+    *,
+    file: discord.File,
+    view: discord.ui.View,
+    hidden: bool,
+    **parts: Any,
+) -> int | None:
+    """Answer with a picture and its buttons; return the message's id."""
+    if interaction.response.is_done():
+        sent = await interaction.edit_original_response(attachments=[file], view=view, **parts)
+        return sent.id
+    answer = await interaction.response.send_message(
+        file=file, view=view, ephemeral=hidden, **parts
+    )
+    return answer.message_id
+
+
 async def give(
     interaction: discord.Interaction[Any],
     text: str,
@@ -87,15 +118,5 @@ async def give(
     hidden: bool,
 ) -> int | None:
     """Answer with a picture and its buttons, which may take a while; return the message's id."""
-    made = asyncio.create_task(making)
-    await asyncio.wait({made}, timeout=SLOW_S)
-    if made.done():
-        file, view = made.result()
-        answer = await interaction.response.send_message(
-            text, file=file, view=view, ephemeral=hidden
-        )
-        return answer.message_id
-    await interaction.response.defer(thinking=True, ephemeral=hidden)
-    file, view = await made
-    sent = await interaction.edit_original_response(content=text, attachments=[file], view=view)
-    return sent.id
+    file, view = await patiently(interaction, making, hidden=hidden)
+    return await reply(interaction, content=text, file=file, view=view, hidden=hidden)

@@ -27,10 +27,11 @@ CHUNK_BYTES = 64 * 1024
 NO_PICTURE = N_("`{option}` must be a PNG, JPEG or WEBP file; {name} is {kind}.")
 TOO_LARGE = N_("`{option}` may be 10 MiB at most; {name} has {size:.1f} MiB.")
 ELSEWHERE = N_(
-    "Pictures are fetched from {hosts} only: this one must be attached here, as `picture` or "
-    "`control`."
+    "Pictures are fetched from {hosts} only: this one must be attached here, as `{option}`."
 )
-NOT_THERE = N_("The picture could not be fetched from {host}. Please attach it here, as `picture`.")
+NOT_THERE = N_(
+    "The picture could not be fetched from {host}. Please attach it here, as `{option}`."
+)
 LINK = N_("Invalid link")
 
 
@@ -59,8 +60,13 @@ def shape(attachment: discord.Attachment) -> tuple[int, int] | None:
     return None
 
 
-def allowed(address: str, playground: str | None = None, hosts: Collection[str] = ()) -> yarl.URL:
-    """Return the address to fetch.
+def allowed(
+    address: str,
+    playground: str | None = None,
+    hosts: Collection[str] = (),
+    option: str = "picture",
+) -> yarl.URL:
+    """Return the address to fetch; `option` is where the picture could be attached instead.
 
     Raises:
         UserError: it leads to anywhere but Discord's own store of files and the listed hosts.
@@ -75,7 +81,7 @@ def allowed(address: str, playground: str | None = None, hosts: Collection[str] 
     names = _("Discord's own files")
     if hosts:
         names = _("{hosts} and Discord's files").format(hosts=", ".join(sorted(hosts)))
-    raise UserError(_(ELSEWHERE).format(hosts=names), title=_(LINK))
+    raise UserError(_(ELSEWHERE).format(hosts=names, option=option), title=_(LINK))
 
 
 def _leads_home(url: yarl.URL, playground: str | None, hosts: Collection[str]) -> bool:
@@ -132,15 +138,20 @@ def _is_public(address: str) -> bool:
     return ip.is_global and not ip.is_multicast
 
 
-async def fetch(address: str, playground: str | None = None, hosts: Collection[str] = ()) -> bytes:
-    """Return the content of a picture's file, counted while it comes.
+async def fetch(
+    address: str,
+    playground: str | None = None,
+    hosts: Collection[str] = (),
+    option: str = "picture",
+) -> bytes:
+    """Return the content of a picture's file, counted while it comes; `option` as for `allowed`.
 
     Raises:
         UserError: the address is none of ours, the file is gone or too large.
 
     """
-    url = allowed(address, playground, hosts)
-    lost = UserError(_(NOT_THERE).format(host=url.host), title=_(LINK))
+    url = allowed(address, playground, hosts, option)
+    lost = UserError(_(NOT_THERE).format(host=url.host, option=option), title=_(LINK))
     try:
         connector = aiohttp.TCPConnector(resolver=PublicResolver())
         async with (
@@ -156,9 +167,7 @@ async def fetch(address: str, playground: str | None = None, hosts: Collection[s
                 content += chunk
                 if len(content) > LARGEST_BYTES:
                     raise UserError(
-                        _(TOO_LARGE).format(
-                            option="picture", name=_("it"), size=len(content) / 2**20
-                        )
+                        _(TOO_LARGE).format(option=option, name=_("it"), size=len(content) / 2**20)
                     )
     except (aiohttp.ClientError, TimeoutError, OSError, ValueError) as error:
         raise lost from error

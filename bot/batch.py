@@ -155,9 +155,32 @@ async def _go(asked: Asked, draft_id: int) -> None:
         await asked.response.edit_message(content=messages.all_of(len(jobs)), view=None)
     except (discord.HTTPException, aiohttp.ClientError, OSError) as error:
         log.warning("interaction=%s could not be answered: %s", asked.id, error)
+    await _spread(asked, jobs, warnings)
+
+
+async def take_all(asked: Asked, jobs: Sequence[Job], warnings: Sequence[str]) -> None:
+    """Take in jobs that nobody need be asked about: all of them or none.
+
+    Raises:
+        UserError: they are more than may be had at once, a quota is used up, or the queue is full.
+
+    """
+    _check_room(jobs)
+    jobs = [replace(job, token=None) for job in jobs]
+    if not await keep(asked, jobs):
+        return
+    try:
+        await asked.response.send_message(messages.all_of(len(jobs)), ephemeral=True)
+    except (discord.HTTPException, aiohttp.ClientError, OSError) as error:
+        log.warning("interaction=%s could not be answered: %s", asked.id, error)
+    await _spread(asked, jobs, warnings)
+
+
+async def _spread(asked: Asked, jobs: Sequence[Job], warnings: Sequence[str]) -> None:
+    """Give each job that was taken in its own message, and let it be painted."""
     for job in jobs:
         await _acknowledge(asked, job)
-        desk.runner.wake()
+        asked.client.desk.runner.wake()
     await tell(asked, warnings)
 
 

@@ -12,7 +12,7 @@ from discord import app_commands
 from discord.gateway import DiscordWebSocket
 from discord.http import Route
 
-from bot import batch, buttons, menus, messages, permissions, presses, reactions, regions
+from bot import batch, buttons, menus, messages, offers, permissions, presses, reactions, regions
 from bot.admin import desk as admin
 from bot.admin import reports, setup
 from bot.answers import answering, explain
@@ -20,6 +20,7 @@ from bot.commands import (
     blend,
     cancel,
     delete_my_data,
+    describe,
     export_my_data,
     fast,
     history,
@@ -69,6 +70,7 @@ COMMANDS = (
     public,
     history,
     how,
+    describe,
     shorten,
     show,
     invite,
@@ -89,13 +91,14 @@ PRESSED: tuple[tuple[re.Pattern[str], Act], ...] = (
     (menus.HOW, menus.explain_job),
     (regions.PRESSED, regions.press),
     (shorten.PRESSED, shorten.press),
+    (describe.PRESSED, describe.press),
 )
 """Whose custom_id says what to do: nothing of these is kept, so they work after a restart."""
 SUBMITTED: tuple[tuple[re.Pattern[str], Act], ...] = (
     (presses.WINDOW, presses.submit),
     (batch.SENT, batch.edit),
     (menus.WINDOW, menus.submit),
-    (shorten.WINDOW, shorten.submit),
+    (offers.WINDOW, offers.submit),
 )
 """The same for windows that were sent."""
 

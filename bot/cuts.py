@@ -7,10 +7,9 @@ after a restart and in every language.
 import re
 from collections.abc import Sequence
 
-from bot import messages
+from bot import messages, numbered
 from bot.language import _
 
-NUMBERS = ("1️⃣", "2️⃣", "3️⃣", "4️⃣", "5️⃣")
 SHARES = (0.95, 0.85, 0.7, 0.5, 0.3)
 """How much of all that a prompt's words weigh its cuts keep."""
 HEAVY = 0.5
@@ -65,10 +64,9 @@ def show(pieces: Pieces, parameters: str) -> str:
         marked = messages.shorten(plain, messages.LONGEST // 2)
     foot = _("Click on a button to imagine one of the shortened prompts")
     heads = f"## {_('Important tokens')}", f"## {_('Shortened prompts')}"
-    cuts = [messages.escape(text + parameters) for text in cut(pieces)]
+    cuts = [text + parameters for text in cut(pieces)]
     while True:
-        lines = [f"{NUMBERS[n]} {text}" for n, text in enumerate(cuts)]
-        text = "\n".join([heads[0], marked, heads[1], *lines, f"-# {foot}"])
+        text = "\n".join([heads[0], marked, heads[1], *numbered.write(cuts), f"-# {foot}"])
         if messages.length(text) <= messages.LONGEST or not cuts:
             return text
         del cuts[0]
@@ -100,13 +98,3 @@ def whole_of(text: str) -> str:
     """Return the prompt that a message was made of; empty where it is none of these messages."""
     lines = text.split("\n")
     return _MARKS.sub(lambda found: found[1] or "", lines[1]) if len(lines) > 1 else ""
-
-
-def cuts_of(text: str) -> list[str]:
-    """Return the shortened prompts that a message shows."""
-    return [
-        messages.unescape(line.removeprefix(number).strip())
-        for number in NUMBERS
-        for line in text.split("\n")
-        if line.startswith(number)
-    ]

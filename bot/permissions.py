@@ -55,9 +55,13 @@ NEEDED = {
 }
 
 
-def missing(granted: discord.Permissions, *, thread: bool = False) -> list[str]:
+def missing(
+    granted: discord.Permissions, *, thread: bool = False, embeds: bool = False
+) -> list[str]:
     """Name what the bot may not do though it needs to, in the words of Discord's settings."""
     needed = dict(NEEDED)
+    if embeds:
+        needed["embed_links"] = N_("Embed Links")
     if thread:
         del needed["send_messages"]
         needed["send_messages_in_threads"] = N_("Send Messages in Threads")
@@ -66,8 +70,8 @@ def missing(granted: discord.Permissions, *, thread: bool = False) -> list[str]:
     return [_(label) for name, label in needed.items() if not getattr(granted, name)]
 
 
-def check_bot(interaction: discord.Interaction[Any]) -> None:
-    """Refuse where the bot could not deliver.
+def check_bot(interaction: discord.Interaction[Any], *, embeds: bool = False) -> None:
+    """Refuse where the bot could not deliver, in a card where it `embeds`.
 
     Raises:
         UserError: the bot lacks a permission in this channel; the sentence has the remedy.
@@ -76,7 +80,7 @@ def check_bot(interaction: discord.Interaction[Any]) -> None:
     if interaction.guild_id is None:
         return
     in_thread = isinstance(interaction.channel, discord.Thread)
-    lacking = missing(interaction.app_permissions, thread=in_thread)
+    lacking = missing(interaction.app_permissions, thread=in_thread, embeds=embeds)
     if lacking:
         raise UserError(
             _(

@@ -136,9 +136,19 @@ class Guard:
 
     async def check_input(self, job: Job, png: bytes) -> None:
         """Look at an attached picture; UserError if it may not be painted from."""
+        if await self.policy(job.guild_id, job.channel_id) == BLOCK:
+            await self.screen(job, png)
+
+    async def screen(self, job: Job, png: bytes) -> bool:
+        """Say whether a given picture is hidden there until it is clicked; UserError if it may not
+        be shown at all."""
         policy = await self.policy(job.guild_id, job.channel_id)
-        if policy == BLOCK and await self._verdict(png) != SAFE:
+        if policy == OFF:
+            return False
+        is_safe = await self._verdict(png) == SAFE
+        if policy == BLOCK and not is_safe:
             raise UserError(_(INPUT_BLOCKED if self.classifier else NO_CHECK))
+        return not is_safe
 
     async def judge(self, job: Job, pictures: Sequence[bytes]) -> tuple[str, ...]:
         """Return a verdict for each picture; UserError if they may not be shown."""

@@ -77,6 +77,12 @@ class Settings(BaseSettings):
         description="An upscaler of your own, such as an ESRGAN: a .safetensors or .pth file, or a "
         "folder with one; wants `pip install easel[esrgan]`. Empty: the one that comes with Easel.",
     )
+    captioner: str = Field(
+        "",
+        description="What describes pictures for `/describe`: a transformers repository that makes "
+        "text of pictures, such as Salesforce/blip-image-captioning-large, or a local folder with "
+        "one; safetensors only. Empty: the image tower of the model that comes with Easel.",
+    )
     image_hosts: Annotated[frozenset[str], NoDecode] = Field(
         frozenset(),
         description="Hosts from which links in prompts may be fetched, with commas between, such "
@@ -198,6 +204,7 @@ def engine_options(settings: Settings) -> EngineOptions:
         controls=settings.controls,
         references=settings.ip_adapters,
         upscaler=settings.upscaler,
+        captioner=settings.captioner,
     )
 
 

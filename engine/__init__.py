@@ -7,7 +7,17 @@ from engine.device import Device, inspect_device
 from engine.engine import Engine, EngineOptions, Stats
 from engine.enlarge import enlarge
 from engine.errors import ModelError, PaintError, Sentence
-from engine.events import Cancelled, Event, Explained, Failed, Painted, Preview, Progress, Weighed
+from engine.events import (
+    Cancelled,
+    Described,
+    Event,
+    Explained,
+    Failed,
+    Painted,
+    Preview,
+    Progress,
+    Weighed,
+)
 from engine.explanation import Explanation
 from engine.few_steps import FewSteps, few_steps_for
 from engine.honours import refusal
@@ -39,6 +49,7 @@ __all__ = [
     "SEEDS",
     "Cancelled",
     "ControlFolder",
+    "Described",
     "Device",
     "Engine",
     "EngineOptions",

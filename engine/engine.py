@@ -11,17 +11,18 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from engine.captioner import find as find_captioner
 from engine.card import ModelCard
 from engine.cards import read_card
 from engine.errors import FETCHING, LOADING, ModelError, Sentence
-from engine.events import Cancelled, Event, Failed
+from engine.events import Cancelled, End, Event, Failed
 from engine.own_upscaler import find as find_upscaler
 from engine.policy import Lane
 from engine.quiet import hush
 from engine.reference_folder import ReferenceFolder
 from engine.request import Request
 from engine.source import Kind, find_sources
-from engine.ticket import END, Aim, Ticket
+from engine.ticket import Aim, Ticket
 
 if TYPE_CHECKING:
     from engine.worker import Worker
@@ -45,7 +46,8 @@ class EngineOptions:
     choice. With `exact`, a picture is the same bit for bit whatever is painted beside it, which
     is slower. `loras` is the folder of LoRA files, `controls` that of ControlNets,
     `references` that of IP-Adapters; `upscaler` is a network that enlarges pictures in the place of
-    Easel's own, or a folder with one.
+    Easel's own, or a folder with one; `captioner` describes pictures in the place of Easel's own
+    image tower: a transformers repository or a folder.
     """
 
     model: str = ""
@@ -59,6 +61,7 @@ class EngineOptions:
     controls: Path | None = None
     references: Path | None = None
     upscaler: Path | None = None
+    captioner: str = ""
     preview_interval_s: float = 1.0
 
 
@@ -90,6 +93,8 @@ class Engine:
         self._sources = find_sources(options.model, options.models, options.model_config)
         if options.upscaler is not None:
             find_upscaler(options.upscaler)
+        if options.captioner:
+            find_captioner(options.captioner)
         references = ReferenceFolder(options.references)
         for sentence in references.refused():
             log.warning("%s", sentence)
@@ -138,7 +143,8 @@ class Engine:
         """Take a job; its events end after exactly one of Painted, Failed or Cancelled.
 
         To `explain` it paints one picture and ends with Explained in the place of Painted; to
-        `weigh` it only reads the prompt and ends with Weighed.
+        `weigh` it only reads the prompt and ends with Weighed; to `describe` it only looks at the
+        `image` and ends with Described, with other prompts for each seed from 0 on.
         `lane` is turbo, fast or relax; jobs of one `share` (a painter) share their part of the
         engine. A consumer that stops listening (closes the generator) cancels the job.
         """
@@ -205,7 +211,7 @@ class Engine:
             while True:
                 event = await events.get()
                 yield event
-                if isinstance(event, END):
+                if isinstance(event, End):
                     return
         finally:
             ticket.cancel()
@@ -218,7 +224,7 @@ class Engine:
 
     def _receive(self, ticket: Ticket, event: Event) -> None:
         self._inside[ticket].put_nowait(event)
-        if isinstance(event, END):
+        if isinstance(event, End):
             del self._inside[ticket]
             if not self._inside:
                 self._idle.set()
@@ -258,6 +264,7 @@ class Engine:
         hush()
         import torch
 
+        from engine.describer import Describer
         from engine.device import choose_device
         from engine.enlarge import use as use_upscaler
         from engine.library import Folders, Library
@@ -276,7 +283,10 @@ class Engine:
         library.on_card = self._keep_card
         own = options.upscaler
         use_upscaler(None if own is None else load_upscaler(own, library.device))
-        return Worker(library, self._pool, options.preview_interval_s, exact=options.exact)
+        describer = Describer(library.device, options.captioner)
+        return Worker(
+            library, self._pool, describer, options.preview_interval_s, exact=options.exact
+        )
 
     def _serve(self) -> None:
         """Paint until told to stop; without a model, say so."""

@@ -62,5 +62,13 @@ class Weighed:
     pieces: tuple[tuple[str, float | None], ...]
 
 
-Event = Progress | Preview | Painted | Explained | Weighed | Failed | Cancelled
-"""Every job ends with exactly one of Painted, Explained, Weighed, Failed or Cancelled."""
+@dataclass(frozen=True, slots=True)
+class Described:
+    """A picture was described: prompts that would paint one like it, the best first."""
+
+    prompts: tuple[str, ...]
+
+
+End = Painted | Explained | Weighed | Described | Failed | Cancelled
+"""Every job ends with exactly one of these."""
+Event = Progress | Preview | End

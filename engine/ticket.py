@@ -4,19 +4,19 @@ import threading
 from collections.abc import Callable
 from enum import StrEnum
 
-from engine.events import Cancelled, Event, Explained, Failed, Painted, Preview, Progress, Weighed
+from engine.events import Cancelled, End, Event, Preview, Progress
 from engine.policy import Lane
 from engine.request import Request
 
-END = (Painted, Explained, Weighed, Failed, Cancelled)
-
 
 class Aim(StrEnum):
-    """What is wanted of a request: its pictures, how one comes about, or what its words weigh."""
+    """What is wanted of a request: its pictures, how one comes about, what its words weigh, or what
+    the picture that it starts from shows."""
 
     PAINT = "paint"
     EXPLAIN = "explain"
     WEIGH = "weigh"
+    DESCRIBE = "describe"
 
 
 class Ticket:
@@ -47,9 +47,10 @@ class Ticket:
 
     @property
     def steps(self) -> int:
-        """How many steps it takes; a prompt is weighed in one."""
-        request = self.request
-        return 1 if self.aim is Aim.WEIGH else request.steps_to_run + request.hd_steps
+        """How many steps it takes; what paints nothing has one."""
+        if self.aim in {Aim.WEIGH, Aim.DESCRIBE}:
+            return 1
+        return self.request.steps_to_run + self.request.hd_steps
 
     @property
     def is_cancelled(self) -> bool:
@@ -68,7 +69,7 @@ class Ticket:
             if not self._is_over:
                 self._post(self, event)
 
-    def end(self, event: Painted | Explained | Weighed | Failed | Cancelled) -> None:
+    def end(self, event: End) -> None:
         """Post the end, unless there was one already."""
         with self._lock:
             if not self._is_over:

@@ -22,8 +22,18 @@ import torch
 from PIL import Image
 from torch import nn
 
+from engine.describer import Describer
 from engine.errors import N_, ModelError, PaintError, Sentence, StoppedError
-from engine.events import Cancelled, Explained, Failed, Painted, Preview, Progress, Weighed
+from engine.events import (
+    Cancelled,
+    Described,
+    Explained,
+    Failed,
+    Painted,
+    Preview,
+    Progress,
+    Weighed,
+)
 from engine.hub import Hub
 from engine.importance import weigh
 from engine.library import Library
@@ -47,6 +57,9 @@ FETCH_POLL_S = 0.1
 """So often one looks whether a model was fetched, while there is nothing to paint."""
 PATIENCE_S = 20.0
 """So long jobs of open models may go before one whose model finds no room."""
+EYES = "Easel's eyes"
+"""In the place of a model's name, which it can be none of: what looks at pictures to describe them.
+"""
 TAKE_IN_S = 0.02
 """While jobs paint, at most this long between two forwards goes into starting others."""
 
@@ -61,12 +74,14 @@ class Worker:
         self,
         library: Library,
         pool: ThreadPoolExecutor,
+        describer: Describer | None = None,
         preview_interval_s: float = 1.0,
         *,
         exact: bool = False,
         clock: Callable[[], float] = time.perf_counter,
     ) -> None:
         self.library = library
+        self.describer = describer or Describer(library.device)
         self.clock = clock
         self.seconds_per_cost: float | None = None
         self.preview_interval_s = preview_interval_s
@@ -86,6 +101,7 @@ class Worker:
         library.on_opened, library.on_closed = self._route, self._unroute
         for model in library.opened.values():
             self._route(model)
+        self.describer.on_made = self._route_eyes
 
     def serve(self, inbox: "queue.SimpleQueue[Ticket | None]") -> None:
         """Paint what comes until a None comes; what is inside then is cancelled."""
@@ -108,6 +124,9 @@ class Worker:
 
     def _begin(self, ticket: Ticket) -> bool:
         """Start a job whose model can be had; False if it has to wait for that."""
+        if ticket.aim is Aim.DESCRIBE:
+            self._enter(ticket, None)
+            return True
         try:
             model = self.library.take(
                 ticket.request.model, {one.request.model for one in self._inside}
@@ -115,22 +134,23 @@ class Worker:
         except ModelError as error:
             ticket.end(Failed(str(error)))
             return True
-        if model is None:
-            return False
+        if model is not None:
+            self._enter(ticket, model)
+        return model is not None
+
+    def _enter(self, ticket: Ticket, model: Model | None) -> None:
+        """Let a job begin, unless it was cancelled while it waited."""
         if not ticket.begin():
-            return True
+            return
         self._inside.add(ticket)
         self.hub.start(
             ticket,
             functools.partial(self.paint, ticket, model),
-            steps=1
-            if ticket.aim is Aim.WEIGH
-            else ticket.request.steps_to_run + ticket.request.hd_steps,
+            steps=ticket.steps,
             share=ticket.share or None,
             lane=ticket.lane,
-            state=self._states(ticket.request, model),
+            state={} if model is None else self._states(ticket.request, model),
         )
-        return True
 
     def _move_line(self) -> None:
         """Begin the jobs in line whose models can be had now."""
@@ -165,11 +185,17 @@ class Worker:
         for model in self.library.opened.values():
             self._free(model)
 
-    def paint(self, ticket: Ticket, model: Model) -> bool:
-        """Paint one job and post its end; whatever goes wrong stays with this job."""
+    def paint(self, ticket: Ticket, model: Model | None) -> bool:
+        """Paint one job and post its end; whatever goes wrong stays with this job.
+
+        Without a model nothing is painted: a picture is described.
+        """
         request, started = ticket.request, time.monotonic()
         try:
             ticket.tell(Progress(0, request.num_inference_steps + request.hd_steps))
+            if model is None:
+                ticket.end(Described(self.describer.describe(request)))
+                return False
             if ticket.aim is Aim.WEIGH:
                 ticket.end(Weighed(weigh(model, request)))
                 return False
@@ -235,6 +261,9 @@ class Worker:
         model.references.encoders.on_made = route_encoder
         model.adapters.is_delegated = model.references.is_delegated = True
 
+    def _route_eyes(self, parts: dict[str, nn.Module]) -> None:
+        route_pipeline(self.hub, SimpleNamespace(components=parts), EYES)
+
     def _unroute(self, model: Model) -> None:
         self.hub.unroute(f"{model.card.name}/")
         self._free(model)
@@ -259,7 +288,8 @@ class Worker:
         return offload is not None and offload.leave_only(module)
 
     def _offload(self, site_name: str) -> Offload | None:
-        return self.library.opened[site_name.partition("/")[0]].offload
+        model = self.library.opened.get(site_name.partition("/")[0])
+        return None if model is None else model.offload
 
     def _states(self, request: Request, model: Model) -> dict[str, Hashable]:
         # An unknown LoRA or a missing adapter gets its sentence from the painting.

@@ -179,6 +179,12 @@ def bring_everything(save_few_steps, write_control, ip_adapters):
     return bring
 
 
+@pytest.fixture(scope="session")
+def captioners():
+    """Makes a tiny captioner: `captioners.save_captioner(folder)`."""
+    return load_helper("captioners.py")
+
+
 @pytest.fixture
 def wire():
     """Checks recorded traffic: `wire.check(loopback.traffic)` lists its faults."""

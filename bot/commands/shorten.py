@@ -7,25 +7,20 @@ from typing import Any
 import discord
 from discord import app_commands
 
-from bot import cuts, flags, messages, modals, panels
+from bot import cuts, flags, messages, numbered, offers, panels
 from bot.admission import check_words, rules_of
-from bot.commands.imagine import start
 from bot.desk import Asked, DeskClient
 from bot.errors import UserError
 from bot.flags import Wish
 from bot.intake import check_asked
 from bot.language import N_, _, speaking
 from bot.modes import is_hidden, language_of
-from bot.orders import draft_of
 from engine import Weighed, parse_prompt
 
 LONGEST_OPTION = 4000
 PRESSED = re.compile(r"shorten:(?P<op>[0-4]|show)")
-WINDOW = re.compile(r"shorten:sent:[0-9]{1,20}")
-"""The window of one of the prompts; its number only makes it one of its own."""
 SEVERAL = N_("Shorten reads one prompt without `::` and `--no`; leave those out and ask again.")
 STOPPED = N_("Easel is stopping, so this was not read. Please ask again in a minute.")
-LOST = N_("This message no longer says what it was made of. Use `/shorten` again.")
 
 
 @app_commands.command(name="shorten", description="Analyzes and shortens a prompt.")
@@ -42,7 +37,7 @@ async def shorten(
     pieces = await _weigh(asked, wish)
     with speaking(language_of(asked, await rules_of(asked), hidden)):
         text = cuts.show(pieces, wish.shown.removeprefix(wish.request.prompt))
-        view = _view(len(cuts.cuts_of(text)))
+        view = _view(len(numbered.read(text)))
     await asked.edit_original_response(content=text, view=view)
 
 
@@ -60,18 +55,7 @@ async def press(asked: Asked, pressed: re.Match[str]) -> None:
         text = cuts.detail(await _weigh(asked, wish))
         await asked.edit_original_response(content=messages.refusal(text))
         return
-    found = cuts.cuts_of(said)
-    number = int(pressed["op"])
-    if number >= len(found):
-        raise UserError(_(LOST))
-    await check_asked(asked)
-    field = modals.Field(name="prompt", label=_("Prompt"), text=found[number])
-    await modals.ask(asked, "shorten:sent", _("Imagine This!"), field)
-
-
-async def submit(asked: Asked, _window: re.Match[str]) -> None:
-    """Paint what was sent, as /imagine would."""
-    await start(asked, draft_of(asked, modals.read(asked).texts.get("prompt", "")))
+    await offers.choose(asked, "shorten", numbered.read(said), int(pressed["op"]))
 
 
 async def _understand(asked: Asked, prompt: str) -> Wish:
@@ -102,12 +86,8 @@ async def _weigh(asked: Asked, wish: Wish) -> cuts.Pieces:
 
 
 def _view(count: int) -> discord.ui.View:
-    numbers = (
-        discord.ui.Button[Any](emoji=cuts.NUMBERS[number], custom_id=f"shorten:{number}")
-        for number in range(count)
-    )
     details = discord.ui.Button[Any](label=_("Show Details"), custom_id="shorten:show", row=1)
-    return panels.of(*numbers, details)
+    return panels.of(*offers.buttons("shorten", count), details)
 
 
 def add_to(tree: app_commands.CommandTree[DeskClient]) -> None:

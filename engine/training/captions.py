@@ -3,6 +3,7 @@
 import random
 from collections.abc import Iterator, Sequence
 
+from engine.nouns import plural, with_article
 from engine.training import phrases
 from engine.training.chinese import write_chinese
 from engine.training.phrases import SYNONYMS
@@ -19,33 +20,6 @@ DROP_PLACE_SHARE = 0.04
 STYLE_FIRST_SHARE = 0.4
 
 MEDIA = ("painting", "drawing", "sketch", "art", "mosaic")  # what one says "of" after
-
-_SINGULAR_IN_S = {
-    "bus", "glass", "dress", "compass", "cactus", "octopus", "hippopotamus", "hourglass", "lotus",
-    "abacus", "minibus", "trolleybus", "walrus", "rhinoceros",
-}  # fmt: skip
-
-
-def is_plural(noun: str) -> bool:
-    """Whether the last word names several, as in "grapes"."""
-    word = noun.split()[-1]
-    return word.endswith("s") and not word.endswith("ss") and word not in _SINGULAR_IN_S
-
-
-def with_article(words: str, noun: str) -> str:
-    """ "an orange fox", "a fox", and plain "grapes"."""
-    if is_plural(noun):
-        return words
-    return ("an " if words[0] in "aeiou" else "a ") + words
-
-
-def plural(words: str) -> str:
-    """The plural by the rules of spelling."""
-    if is_plural(words):
-        return words
-    if words.endswith("y") and words[-2] not in "aeiou":
-        return words[:-1] + "ies"
-    return words + ("es" if words.endswith(("s", "x", "ch", "sh")) else "s")
 
 
 class Captioner:

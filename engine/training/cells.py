@@ -8,8 +8,8 @@ import random
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 
+from engine.nouns import plural, with_article
 from engine.training import phrases
-from engine.training.captions import plural, with_article
 from engine.training.chinese import MEASURES, place_in_chinese
 from engine.training.world import RELATIONS, Item, Scene, World, all_things, has_held_out_pair
 

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bot import cuts, messages
+from bot import cuts, messages, numbered
 from bot.language import LANGUAGES, speaking
 
 FOX = (
@@ -52,7 +52,7 @@ def test_the_message_is_its_own_memory(language, pieces, parameters):
     with speaking(language):
         shown = cuts.show(pieces, parameters)
     assert messages.length(shown) <= messages.LONGEST
-    found = cuts.cuts_of(shown)
+    found = numbered.read(shown)
     expected = [messages.clean(text + parameters) for text in cuts.cut(pieces)]
     assert found == expected[len(expected) - len(found) :]
     whole = messages.clean("".join(text for text, _ in pieces) + parameters)

@@ -125,6 +125,19 @@ async def test_block_never_passes_silently(store, make_guard):
             await refused
 
 
+async def test_a_picture_shown_again_is_hidden_or_refused(store, make_guard):
+    """What somebody gives to be shown is hidden under `spoiler`, and refused under `block`."""
+    guard = make_guard(Scripted())
+    assert await guard.screen(job(), png("red")) is False
+    await store.set_guild_setting(SERVER, "nsfw", "spoiler")
+    assert await guard.screen(job(), png("red")) is True
+    assert await guard.screen(job(), png("blue")) is False
+    await store.set_guild_setting(SERVER, "nsfw", "block")
+    assert await guard.screen(job(), png("blue")) is False
+    with pytest.raises(UserError, match="may not be painted from"):
+        await guard.screen(job(), png("red"))
+
+
 async def test_an_old_picture_is_checked_when_it_is_shown(store, make_guard, tmp_path):
     """A picture from before the policy gets its verdict when it is next shown."""
     await store.accept(job())

@@ -63,7 +63,7 @@ async def test_every_command_and_button_has_a_row():
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
-async def crowd(tmp_path_factory, patient_model, open_stage):
+async def crowd(tmp_path_factory, patient_model, open_stage, captioners):
     """A stage with everybody of the table on it, and the owner's grid."""
     from bot.playground import shapes
 
@@ -73,10 +73,11 @@ async def crowd(tmp_path_factory, patient_model, open_stage):
         "victim": ("1100000000000000008", [shapes.PAINTERS]),
     }
     shapes.PEOPLE.update(added)
+    folder = tmp_path_factory.mktemp("crowd")
     environment = {
         "BANNED": added["banned"][0], "RUNNING_PER_PAINTER": "2", "WAITING_PER_PAINTER": "20",
+        "CAPTIONER": str(captioners.save_captioner(folder / "blip")),
     }  # fmt: skip
-    folder = tmp_path_factory.mktemp("crowd")
     try:
         async with open_stage(
             folder, patient_model, environment=environment, limit_rates=False
@@ -119,6 +120,8 @@ class Crowd:
         self.wide = await self.picture(self.owner, await self.owner.paint("a wide fox --ar 2:1"))
         await self.owner.slash("shorten", prompt="a very small and quite common fox in the snow")
         self.shortened = await self.owner.wait_for(lambda m: "shorten:0" in str(m["components"]))
+        await self.owner.slash("describe", image=self.png)
+        self.described = await self.owner.wait_for(lambda m: "describe:0" in str(m["components"]))
         self.lost = await self.owner.paint("a lost fox --seed 4")
         for file in (self.stage.bot.data / "pictures" / job_of(self.lost)).glob("*.png"):
             file.unlink()
@@ -377,6 +380,12 @@ async def region(crowd, person, *, upload=False):
     return not await crowd.refused(person, person.click(panel, "Paint"))
 
 
+async def describe_again(crowd, person):
+    """Press 🔄 under the owner's description, as it stands now; True if it was not refused."""
+    described = next(m for m in await person.messages() if m["id"] == crowd.described["id"])
+    return await quiet(crowd, person, person.click(described, "🔄"))
+
+
 async def paint_the_lost(crowd, person):
     """Press U where no picture is left, and have it painted again; True if nothing was refused."""
     if not await press(crowd, person, "U1", under=crowd.lost):
@@ -516,6 +525,14 @@ ACTIONS = {
     "`/shorten`": lambda c, p: slash(c, p, "shorten", prompt="a very small fox"),
     "1️⃣ under the owner's `/shorten`, and its window sent": lambda c, p: fill(
         c, p, p.press(c.shortened, "shorten:0"), prompt="a fox of one's own"
+    ),
+    "`/describe`": lambda c, p: slash(c, p, "describe", image=c.png),
+    "1️⃣ under the owner's `/describe`, and its window sent": lambda c, p: fill(
+        c, p, p.press(c.described, "describe:0"), prompt="a fox of one's own"
+    ),
+    "🔄 under the owner's `/describe`": describe_again,
+    "*Imagine all* under the owner's `/describe`": lambda c, p: press(
+        c, p, "Imagine all", under=c.described
     ),
     "`/how`": lambda c, p: slash(c, p, "how", prompt="a fox of one's own --steps 2"),
     "U under the owner's grid": lambda c, p: press(c, p, "U1"),

@@ -8,7 +8,8 @@ from dataclasses import replace
 
 import pytest
 
-from engine.training.captions import Captioner, plural, with_article
+from engine.nouns import plural, with_article
+from engine.training.captions import Captioner
 from engine.training.chinese import write_chinese
 from engine.training.presets import PRESETS, STAGE_A, Preset
 from engine.training.world import (
