@@ -21,9 +21,7 @@ LINES = (
     ),
     N_(
         "**How does it know what to take away?** By looking from every place at every word. "
-        "Below, bright is where it looked at that word{words}. It looks twice, with and "
-        "without the prompt, and goes {guidance} times as far in the direction of the "
-        "difference."
+        "Below, bright is where it looked at that word{words}. {looks}"
     ),
     N_(
         "**Why is every picture different?** Another seed is another canvas, and from other "
@@ -32,6 +30,11 @@ LINES = (
     ),
 )
 """The five questions and their answers."""
+TWICE = N_(
+    "It looks twice, with and without the prompt, and goes {guidance} times as far in the "
+    "direction of the difference."
+)
+ONCE = N_("It looks once, with the prompt; guidance would be a second look, without it.")
 MOST_TOKENS = 40
 
 
@@ -49,7 +52,9 @@ def tell(explanation: Explanation) -> str:
         "canvas": "×".join(map(str, explanation.latents_size)),
         "pixels": "×".join(map(str, explanation.picture_size)),
         "steps": explanation.steps,
-        "guidance": f"{explanation.guidance_scale:g}",
+        "looks": _(TWICE if explanation.guidance_scale > 1 else ONCE).format(
+            guidance=f"{explanation.guidance_scale:g}"
+        ),
         "words": f" {by_number}" if numbered else "",
     }
     return messages.refusal("\n".join(_(line).format(**values) for line in LINES))

@@ -16,13 +16,17 @@ STYLE, LAYOUT, REST = range(3)
 """The sorts of cross-attention layers."""
 SORTS: dict[str, dict[int, tuple[str, ...]]] = {
     "sdxl": {STYLE: ("up_blocks.0.attentions.1.",), LAYOUT: ("down_blocks.2.attentions.1.",)},
+    "embedded": {
+        STYLE: ("down_blocks.1.", "up_blocks.1."),
+        LAYOUT: ("down_blocks.2.",),
+    },
     "": {
         STYLE: ("down_blocks.0.", "down_blocks.1.", "mid_block.", "up_blocks.2.", "up_blocks.3."),
         LAYOUT: ("down_blocks.2.",),
     },
 }
 """Where the layers of a sort are, by the model's family: InstantStyle's (arXiv 2404.02733) for
-SDXL; in others all but the deepest carry the style."""
+SDXL; in others all but the deepest carry the style, in Easel's own those of the larger half."""
 COUNTS = {"image": (1, 1, 1), "style": (1, 0, 0), "figure": (1, 0, 1), "face": (1, 1, 1)}
 """How much a kind of reference counts in the layers of each sort."""
 

@@ -1,5 +1,6 @@
 """The strip and its captions say of a picture what is so, in both languages and in one message."""
 
+import dataclasses
 import io
 
 import pytest
@@ -44,6 +45,14 @@ def test_the_captions_tell_of_this_picture(locale, asks):
     for number in ("7", "4.5", "8×4×4", "64×32×3"):
         assert number in text
     assert text.count("\n") == 4
+
+
+def test_without_guidance_nothing_is_said_of_a_second_look():
+    """A picture of few steps was looked at once in each, and the captions say so."""
+    text = lesson.tell(dataclasses.replace(explanation(), guidance_scale=1.0))
+    assert "It looks once" in text
+    assert "twice" not in text
+    assert "It looks twice" in lesson.tell(explanation())
 
 
 def test_a_long_prompt_stays_one_message():

@@ -1,7 +1,8 @@
 """What each parameter does to the pictures of the embedded model, measured seed by seed.
 
-A wish is painted with the parameter and without; a measure says whether the picture moved the way
-the parameter's name says. `docs/parameters.md` has the table of 100 seeds.
+A wish is painted with the parameter and without, in few steps where the model has a LoRA for that
+and the parameter leaves it at that; a measure says whether the picture moved the way the
+parameter's name says. `docs/parameters.md` has the table of 100 seeds.
 """
 
 import functools
@@ -12,7 +13,7 @@ import pytest
 import torch
 from torch.nn.functional import avg_pool2d, interpolate
 
-from engine import Request
+from engine import Engine, EngineOptions, Request
 from engine.models import open_model
 from engine.pipelines import paint
 from engine.source import find_source
@@ -35,6 +36,17 @@ FEW, MANY = 1, 25
 STEPS = 4
 REFERENCE = 16
 """Steps after which a picture hardly changes any more."""
+CARD = Engine(EngineOptions()).models()[0]
+ORDINARY = {"few_steps": False, "sampler": "", "guidance_scale": 4.0, "num_inference_steps": STEPS}
+"""What a parameter takes that few steps would not answer to; fewer of them, for they are many."""
+FEW_STEPS = CARD.few_steps and {
+    "few_steps": True,
+    "sampler": CARD.few_steps.sampler,
+    "guidance_scale": CARD.few_steps.guidance,
+    "num_inference_steps": CARD.few_steps.steps,
+}
+CELL = CARD.width // 16
+"""Pixels of what is seen from afar."""
 
 
 @functools.cache
@@ -47,22 +59,20 @@ def model():
 @functools.lru_cache(512)
 def painted(grid, **fields):
     """The four pictures of one wish; each grid has a prompt and seeds of its own."""
-    card = model().card
     wish = {
+        **(FEW_STEPS or ORDINARY),
         "prompt": PROMPTS[grid % len(PROMPTS)],
         "seed": 1000 * grid,
-        "num_inference_steps": STEPS,
-        "guidance_scale": 4.0,
-        "width": card.width,
-        "height": card.height,
-        "model": card.name,
+        "width": CARD.width,
+        "height": CARD.height,
+        "model": CARD.name,
     }
     return paint(model(), Request(**wish | fields), lambda *_: None)
 
 
 def coarse(pictures):
     """What is seen from afar: places and colours."""
-    return avg_pool2d(pictures, 8).flatten(1)
+    return avg_pool2d(pictures, CELL).flatten(1)
 
 
 def distance(some, others):
@@ -124,14 +134,16 @@ def raw(grid):
 
 def quality(grid):
     """Twice the steps come nearer to where no step changes anything any more."""
-    end = painted(grid, num_inference_steps=REFERENCE)
-    twice = painted(grid, num_inference_steps=2 * STEPS)
-    return distance(painted(grid), end), distance(twice, end)
+    once, twice, end = (
+        painted(grid, **ORDINARY | {"num_inference_steps": steps})
+        for steps in (STEPS, 2 * STEPS, REFERENCE)
+    )
+    return distance(once, end), distance(twice, end)
 
 
 def draft(grid):
     """A draft is nearer to its prompt's full picture than to another prompt's."""
-    side = model().card.width * 3 // 4
+    side = CARD.width * 3 // 4
     sketch = painted(grid, width=side, height=side, num_inference_steps=2)
     sketch = interpolate(sketch, size=painted(grid).shape[2:], mode="bicubic")
     other = usual((grid + 1) % len(PROMPTS))
@@ -140,22 +152,23 @@ def draft(grid):
 
 def hd(grid):
     """There is detail that the picture at its usual size cannot hold."""
-    size = {"width": 2 * model().card.width, "height": 2 * model().card.height}
+    size = {"width": 2 * CARD.width, "height": 2 * CARD.height}
     enlarged = interpolate(painted(grid), scale_factor=2, mode="bicubic").clamp(0, 1)
     return fine(painted(grid, hd=True, **size)), fine(enlarged)
 
 
 def guidance(grid):
     """What the prompt says stands out more."""
-    return detail(painted(grid, guidance_scale=8.0)), detail(painted(grid, guidance_scale=2.0))
+    strong, weak = (painted(grid, **ORDINARY | {"guidance_scale": scale}) for scale in (8.0, 2.0))
+    return detail(strong), detail(weak)
 
 
 def no(grid):
     """Without its place, the picture is farther from what one expects of the whole prompt."""
     place = PROMPTS[grid % len(PROMPTS)].split()[-1]
     expected = usual(grid % len(PROMPTS))
-    without = painted(grid, negative_prompt=place)
-    return distance(without, expected), distance(painted(grid), expected)
+    without = painted(grid, **ORDINARY, negative_prompt=place)
+    return distance(without, expected), distance(painted(grid, **ORDINARY), expected)
 
 
 def tile(grid):
@@ -165,8 +178,8 @@ def tile(grid):
 
 def stop(grid):
     """The earlier it ends, the farther it is from the finished picture."""
-    whole = painted(grid)
-    return distance(painted(grid, stop=0.5), whole), distance(painted(grid, stop=0.75), whole)
+    whole, half, most = (painted(grid, **ORDINARY, stop=stop) for stop in (1, 0.5, 0.75))
+    return distance(half, whole), distance(most, whole)
 
 
 @functools.cache
@@ -185,6 +198,26 @@ def iw(grid):
     return distance(little, attached), distance(much, attached)
 
 
+def looked_at(grid):
+    """The more a picture counts that is looked at, the nearer the painting is to it."""
+    attached = painted(grid + 1)[:1]
+    seen = painted(grid, references=((start(grid + 1), "image", 1.0),))
+    return distance(painted(grid), attached), distance(seen, attached)
+
+
+def sref(grid):
+    """A style that is taken brings the colours of its picture."""
+    style = painted(grid + 1)[:1]
+    styled = painted(grid, references=((start(grid + 1), "style", 1.0),))
+    return apart(painted(grid), style), apart(styled, style)
+
+
+def apart(some, others):
+    """How far the colours of pictures are from each other, wherever they are."""
+    mean = (some.mean((2, 3)) - others.mean((2, 3))).square().sum(1)
+    return (mean + (some.std((2, 3)) - others.std((2, 3))).square().sum(1)).sqrt()
+
+
 def blend(grid):
     """A blend of two pictures is nearer to both than they are to each other."""
     one, other = painted(grid + 1)[:1], painted(grid + 2)[:1]
@@ -195,6 +228,8 @@ def blend(grid):
 
 
 EFFECTS = (chaos, weird, stylize, raw, quality, draft, hd, guidance, no, tile, stop, iw, blend)
+if "reference" in CARD.honours:
+    EFFECTS += (looked_at, sref)
 
 
 def moved(effect, grids):
