@@ -17,6 +17,7 @@ from bot.answers import answering
 from bot.desk import Asked, DeskClient
 from bot.jobs import UPSCALES, Job, Picture
 from bot.language import N_, _, in_its_language
+from bot.messages import LOST_PICTURE
 from bot.pressed import Face
 from engine import ModelCard
 
@@ -177,6 +178,16 @@ def job_of(message: discord.Message) -> int | None:
             if found := match(getattr(part, "custom_id", None)):
                 return int(found["job"])
     return None
+
+
+async def offer_again(asked: Asked, job_id: int) -> None:
+    """Say that a job's pictures are gone, with the button that paints them again."""
+    view = discord.ui.View(timeout=None)
+    view.add_item(JobButton("a", job_id, 0))
+    if asked.response.is_done():
+        await asked.edit_original_response(content=_(LOST_PICTURE), view=view)
+    else:
+        await asked.response.send_message(_(LOST_PICTURE), view=view, ephemeral=True)
 
 
 class Sticky(dict[Any, Any]):

@@ -16,8 +16,8 @@ from bot.buttons import (
     FACES,
     GREEN,
     GREY,
-    JobButton,
     face_of,
+    offer_again,
     picture_view,
     recoloured,
 )
@@ -96,7 +96,7 @@ async def press(asked: Asked, op: str, job_id: int, index: int) -> None:
     try:
         await ACTIONS[op](asked, Press(op, job_id, index))
     except PictureGoneError as error:
-        await _offer_again(asked, error)
+        await offer_again(asked, error.job.id)
 
 
 async def submit(asked: Asked, window: re.Match[str]) -> None:
@@ -111,7 +111,7 @@ async def submit(asked: Asked, window: re.Match[str]) -> None:
     try:
         await _submitted(asked, window, answer, text)
     except PictureGoneError as error:
-        await _offer_again(asked, error)
+        await offer_again(asked, error.job.id)
     except UserError as error:
         error.asked = text or ""
         raise
@@ -133,12 +133,6 @@ async def _submitted(
         await _derive(asked, pressed, text)
     else:
         raise UserError(_(messages.UNKNOWN_BUTTON))
-
-
-async def _offer_again(asked: Asked, error: PictureGoneError) -> None:
-    view = discord.ui.View(timeout=None)
-    view.add_item(JobButton("a", error.job.id, 0))
-    await asked.response.send_message(str(error), view=view, ephemeral=True)
 
 
 def _turn(asked: Asked, pressed: Press, *, remixed: bool = False) -> None:

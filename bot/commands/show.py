@@ -8,7 +8,7 @@ from discord import app_commands
 
 from bot import messages
 from bot.answers import give
-from bot.buttons import JobButton
+from bot.buttons import offer_again
 from bot.desk import Asked, DeskClient
 from bot.errors import UserError
 from bot.finish import PicturesLostError
@@ -45,7 +45,7 @@ async def show(
     try:
         message_id = await give(asked, messages.finished(job), making, hidden=hidden)
     except PicturesLostError:
-        await _offer_again(asked, job)
+        await offer_again(asked, job.id)
         return
     if message_id is not None:
         posted = Posted(
@@ -82,16 +82,6 @@ async def _own_job(asked: Asked, given: str) -> Job:
     if job.state not in {State.DONE, State.UNDELIVERABLE}:
         raise UserError(_(CAME_TO_NOTHING).format(given=quoted))
     return job
-
-
-async def _offer_again(asked: Asked, job: Job) -> None:
-    """Say that the pictures are gone, with the button that paints them again."""
-    view = discord.ui.View(timeout=None)
-    view.add_item(JobButton("a", job.id, 0))
-    if asked.response.is_done():
-        await asked.edit_original_response(content=_(messages.LOST_PICTURE), view=view)
-    else:
-        await asked.response.send_message(_(messages.LOST_PICTURE), view=view, ephemeral=True)
 
 
 @show.autocomplete("job_id")
