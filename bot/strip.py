@@ -1,4 +1,7 @@
-"""How a picture came about, as one picture: noise, estimates, attention, latents. Blocks."""
+"""How a picture came about, as one picture: noise, estimates, attention, latents. Blocks.
+
+Its labels are numbers, and words of the prompt, so that it needs no language.
+"""
 
 import io
 
@@ -19,8 +22,9 @@ def draw(explanation: Explanation) -> bytes:
     what the autoencoder is given and gives back."""
     picture = _open(explanation.picture)
     width, height, channels = explanation.latents_size
-    way = [("noise", _open(explanation.noise))]
-    way += [(f"step {step}", _open(png)) for step, png in explanation.estimates]
+    steps = explanation.steps
+    way = [(f"0 / {steps}", _open(explanation.noise))]
+    way += [(f"{step} / {steps}", _open(png)) for step, png in explanation.estimates]
     ends = [
         (f"{width} x {height} x {channels}", _open(explanation.latents)),
         (f"{picture.width} x {picture.height} x 3", picture),

@@ -35,7 +35,7 @@ FOREIGN = {
     "settings.py": "the operator's terminal",
     "shelf.py": "keeps data",
     "store.py": "keeps data",
-    "strip.py": "its letters are Latin only",
+    "strip.py": "it has numbers, and words of the prompt",
     "supervisor.py": "the operator's terminal",
     "words.py": "a list of words",
 }

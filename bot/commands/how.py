@@ -12,7 +12,7 @@ from bot import lesson, messages, strip
 from bot.admission import check_words
 from bot.desk import Asked, DeskClient
 from bot.errors import UserError
-from bot.flags import parse
+from bot.flags import Given, parse
 from bot.intake import check_asked, new_job
 from bot.jobs import Kind
 from bot.language import N_, _
@@ -34,7 +34,10 @@ async def how(
     desk = asked.client.desk
     preferences = await desk.preferences(asked.user.id)
     cards = rules.cards(desk.cards())
-    wish = await asyncio.to_thread(parse, prompt, cards, rules.limits(), preferences=preferences)
+    given = Given(loras=desk.loras, controls=desk.controls)
+    wish = await asyncio.to_thread(
+        parse, prompt, cards, rules.limits(), given, preferences=preferences
+    )
     await check_words(asked, wish.request.prompt)
     await explain(asked, wish.request, wish.shown)
 

@@ -225,13 +225,14 @@ async def test_a_control_picture_leads(shared, painter):
 
 
 async def test_a_lora_is_looked_for_before_anything_is_queued(painter):
-    """An unknown LoRA names those that are near, a damaged one says so."""
+    """An unknown LoRA names those that are near, a damaged one says so, whatever is asked."""
     for prompt, named in (
         ("fox --lora inc:0.5", "There is no LoRA inc here; there is ink."),
         ("fox <lora:ink:0.5>", "The file of the LoRA ink is damaged."),
     ):
-        await painter.slash("imagine", prompt=prompt)
-        assert named in (await painter.told())["content"]
+        for command in ("imagine", "how", "shorten"):
+            await painter.slash(command, prompt=prompt)
+            assert named in (await painter.told())["content"]
 
 
 # -- pictures that are looked at -------------------------------------------------------------------
