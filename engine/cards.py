@@ -1,6 +1,7 @@
 """Configuration files → ModelCard: what a model can do, before any weight is loaded; no torch."""
 
 import re
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -135,7 +136,13 @@ def _brought(source: Source, family: str) -> dict[str, Any]:
     found: dict[str, Any] = {"controls": str(source.controls or "")}
     if source.few_steps is not None and family in UNET_FAMILIES:
         read_header(source.few_steps)
-        found["few_steps"] = FewSteps()
+        usual = FewSteps()
+        steps = read_json(source.few_steps.with_name("easel.json")).get("few_steps", usual.steps)
+        if not isinstance(steps, int) or not 1 <= steps <= usual.most:
+            raise ModelError(
+                f"{source.folder}/easel.json: few_steps must be 1 to {usual.most}, not {steps!r}."
+            )
+        found["few_steps"] = replace(usual, steps=steps)
     return found
 
 

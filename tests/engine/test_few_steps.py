@@ -104,6 +104,12 @@ def test_the_card_says_what_came_with_the_model(folder, tiny_model, tmp_path):
     assert (card.default_steps, card.default_guidance) == (plain.default_steps, 7.5)
     damaged = tmp_path / "damaged"
     shutil.copytree(folder, damaged)
+    easel = damaged / "easel.json"
+    easel.write_text('{"few_steps": 6}')
+    assert read_card(find_source(str(damaged))).few_steps == FewSteps(steps=6)
+    easel.write_text('{"few_steps": 9}')
+    with pytest.raises(ModelError, match=r"easel\.json: few_steps must be 1 to 8, not 9"):
+        read_card(find_source(str(damaged)))
     lora = damaged / "few-steps.safetensors"
     lora.write_bytes(lora.read_bytes()[:-5])
     with pytest.raises(ModelError, match=r"few-steps\.safetensors is cut short"):
