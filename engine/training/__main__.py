@@ -322,6 +322,10 @@ def evaluate(
     album: Annotated[
         Path | None, typer.Option("--album", help="paint nothing, look at these pictures again")
     ] = None,
+    unseen: Annotated[
+        Path | None,
+        typer.Option("--unseen", help="pack of an art nobody learnt from (data --arts openmoji)"),
+    ] = None,
     start: StartOption = None,
     threads: ThreadsOption = 1,
 ) -> None:
@@ -337,6 +341,7 @@ def evaluate(
         per_cell=per_cell,
         start=start,
         album=album,
+        unseen=unseen,
         machine=find_machine(),
     )
 

@@ -1,272 +1,39 @@
 """The examination: what a model paints is measured part by part, and written for the model card.
 
-Everything that paints comes first and is kept in an album, so that what only looks at pictures
-can be done again later, on another machine.
+Everything painted is kept in an album, so that what only looks at pictures can be done again
+later, on another machine.
 """
 
-import json
 import logging
-import random
-import time
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, TypeVar
-
-import torch
-from diffusers import AutoencoderTiny
-from torch import Tensor
+from typing import Any
 
 from engine.training.album import Page, read_album, write_album
-from engine.training.autoencoder import decode, encode, psnr_db
-from engine.training.bank import Bank
-from engine.training.cells import (
-    SPLITS,
-    Cell,
-    chinese_caption,
-    matched_cells,
-    near_misses,
-    plain_caption,
-)
+from engine.training.cells import SPLITS, matched_cells
 from engine.training.checkpoint import replace_file
-from engine.training.evaluator import as_floats
-from engine.training.export import load_autoencoder, load_pipeline, load_text
+from engine.training.examination import (
+    CELL_SEED,
+    SHEET_QUALITY,
+    Examination,
+    examine_autoencoder,
+    examine_cells,
+    examine_frechet,
+    examine_neighbours,
+    examine_nothing,
+    examine_retrieval,
+    examine_steps,
+    examine_unseen,
+    examine_variations,
+)
+from engine.training.export import load_pipeline
 from engine.training.machine import CPU, Machine
-from engine.training.neighbours import find_neighbours, to_latents, to_pictures
 from engine.training.presets import Preset
-from engine.training.report import (
-    QUESTIONS,
-    lines_of,
-    percent,
-    plain,
-    pool,
-    write_cells,
-    write_pooled,
-    write_steps,
-    write_variations,
-)
-from engine.training.retrieval import Reader
-from engine.training.scores import (
-    Judge,
-    Reality,
-    paint_pages,
-    score_nothing,
-    score_pages,
-    score_steps,
-    score_variations,
-)
-from engine.training.shares import by_ceiling
-from engine.training.sheets import (
-    STEPS_SHEET_ROWS,
-    paint_sheet,
-    paint_steps_sheet,
-    paste_pictures,
-    sheet_prompts,
-)
-from engine.training.studio import Studio, as_bytes
-from engine.training.text import load_tower
+from engine.training.scores import Judge, paint_pages
+from engine.training.sheets import paint_sheet, sheet_prompts
+from engine.training.studio import Studio
 
 log = logging.getLogger(__name__)
-
-T = TypeVar("T")
-
-SHEET_QUALITY = 92
-LORA = "few-steps.safetensors"
-CELL_SEED, NEAR_MISS_SEED, NEIGHBOUR_SEED = 7, 98, 11
-NEIGHBOURS, NEIGHBOURS_OF = 100, "thing x place"
-SECTIONS = ("autoencoder", "retrieval", "cells", "nothing", "steps", "variations", "neighbours")
-
-
-@dataclass
-class Examination:
-    """What is measured, with what, and what was found so far."""
-
-    preset: Preset
-    pack: Path
-    work: Path
-    out: Path
-    per_cell: int
-    start: Path | None = None
-    machine: Machine = CPU
-    scores: dict[str, Any] = field(default_factory=dict)
-    text: dict[str, str] = field(default_factory=dict)
-
-    def attempt(self, name: str, part: Callable[[], T]) -> T | None:
-        """Do one part and write down what there is; one that fails costs the others nothing."""
-        before = time.monotonic()
-        try:
-            found = part()
-        except Exception as error:  # why: the others are still to be measured
-            log.exception("%s could not be measured", name)
-            self.scores[name] = {"failed": f"{type(error).__name__}: {error}"}
-            found = None
-        log.info("%s took %.1f s", name, time.monotonic() - before)
-        self.write()
-        return found
-
-    def write(self) -> None:
-        """scores.json and table.md, as far as they go."""
-        text = json.dumps(plain(self.scores), indent=2, ensure_ascii=False)
-        (self.out / "scores.json").write_text(text + "\n", encoding="utf-8")
-        parts = [self.text[name] for name in SECTIONS if name in self.text]
-        (self.out / "table.md").write_text("\n".join(parts), encoding="utf-8")
-
-    @property
-    def lora(self) -> Path | None:
-        """The LoRA for few steps, trained or shipped."""
-        folders = (self.work / "distil", *filter(None, [self.start]))
-        return next((path for folder in folders if (path := folder / LORA).exists()), None)
-
-
-@torch.no_grad()
-def measure_autoencoder(
-    autoencoder: AutoencoderTiny, pictures: Tensor, machine: Machine = CPU
-) -> dict[str, float]:
-    """PSNR in dB, and mean and deviation of the latents, over pictures in batches."""
-    accuracies, latents = [], []
-    for batch in torch.split(pictures, 32):
-        shown = batch.to(machine.device)
-        codes = encode(autoencoder, shown)
-        accuracies.append(psnr_db(decode(autoencoder, codes), shown) * len(batch))
-        latents.append(codes)
-    codes = torch.cat(latents)
-    return {
-        "psnr_db": sum(accuracies) / len(pictures),
-        "latent_mean": float(codes.mean()),
-        "latent_std": float(codes.std()),
-    }
-
-
-def examine_autoencoder(exam: Examination) -> AutoencoderTiny:
-    """PSNR on held-out scenes, and a sheet of them."""
-    autoencoder = load_autoencoder(exam.preset, exam.work / "autoencoder", exam.start)
-    autoencoder.to(exam.machine.device)
-    rng = random.Random(99)
-    scenes = [exam.preset.world.draw_scene(rng, "held-out") for _ in range(256)]
-    pictures = as_floats(Reality(exam.preset, exam.pack, exam.machine).draw(scenes, 99))
-    found = measure_autoencoder(autoencoder, pictures, exam.machine)
-    exam.scores["autoencoder"] = found
-    exam.text["autoencoder"] = (
-        f"Autoencoder: {found['psnr_db']:.1f} dB on 256 held-out scenes; latents "
-        f"{found['latent_mean']:.3f} ± {found['latent_std']:.3f}.\n"
-    )
-    shown = pictures[:16]
-    with torch.no_grad():
-        again = decode(autoencoder, encode(autoencoder, shown.to(exam.machine.device)))
-    pairs = torch.stack([as_bytes(shown), as_bytes(again)], 1).flatten(0, 1)
-    paste_pictures(pairs, 8).save(exam.out / "reconstructions.webp", quality=SHEET_QUALITY)
-    return autoencoder
-
-
-def examine_retrieval(exam: Examination, studio: Studio | None) -> None:
-    """A picture among 100 captions, two thirds of them near misses of others."""
-    tokenizer, encoder = load_text(exam.preset, exam.work / "text", exam.start)
-    tower = load_tower(exam.preset, exam.work / "text", exam.start).eval()
-    device = exam.machine.device
-    reader = Reader(
-        tokenizer, encoder.to(device), tower.to(device), exam.preset.text.context, exam.machine
-    )
-    scenes = near_misses(exam.preset.world, NEAR_MISS_SEED, 100)
-    english = [plain_caption(scene) for scene in scenes]
-    chinese = [chinese_caption(scene) for scene in scenes]
-    real = Reality(exam.preset, exam.pack, exam.machine).draw(scenes, NEAR_MISS_SEED)
-    found = {
-        "real, English": reader.find(scenes, english, real),
-        "real, Chinese": reader.find(scenes, chinese, real),
-    }
-    if studio:
-        found["painted, English"] = reader.find(scenes, english, studio.paint(english))
-    exam.scores["retrieval"] = found
-    told = ", ".join(f"{name} {percent(share)} %" for name, share in found.items())
-    exam.text["retrieval"] = (
-        "A picture finds its caption among 100, of which most differ from another one in two "
-        f"swapped colours or sides only: {told}.\n"
-    )
-
-
-def examine_cells(exam: Examination, judge: Judge, pages: Sequence[Page]) -> None:
-    """The painted pictures of the cells, by the judge."""
-    scores = score_pages(judge, Reality(exam.preset, exam.pack, exam.machine), pages)
-    lines = lines_of([page.cell for page in pages if page.language == "English"], scores)
-    exam.scores["cells"] = scores
-    sides = {"train": ("train", "English"), "held-out": ("held_out", "English"),
-             "Chinese": ("held_out", "Chinese")}  # fmt: skip
-    pooled = {
-        question: {name: pool(lines, question, row, side) for name, (side, row) in sides.items()}
-        for question in QUESTIONS
-    }
-    exam.scores["of the ceiling"] = pooled
-    exam.text["cells"] = f"{write_pooled(pooled)}\n{write_cells(lines)}"
-
-
-def examine_nothing(exam: Examination, judge: Judge, studio: Studio, cell: Cell) -> None:
-    """What is painted for no words at all is held against the captions of a cell."""
-    found, pictures = score_nothing(judge, studio, cell)
-    exam.scores["nothing"] = found
-    told = ", ".join(f"{question} {percent(share)} %" for question, share in found.items())
-    exam.text["nothing"] = f"Painted for no words and held against captions: {told}.\n"
-    paste_pictures(pictures[:16], 8).save(exam.out / "nothing.webp", quality=SHEET_QUALITY)
-
-
-def examine_steps(exam: Examination, judge: Judge, studio: Studio, cells: Sequence[Cell]) -> None:
-    """More and fewer steps, in numbers and on a sheet."""
-    prompts = sheet_prompts(exam.preset)[:STEPS_SHEET_ROWS]
-    paint_steps_sheet(studio, prompts, exam.lora).save(
-        exam.out / "steps.webp", quality=SHEET_QUALITY
-    )
-    found = score_steps(judge, studio, cells, exam.lora)
-    exam.scores["steps"] = found
-    rows = [exam.scores["cells"][cell.label]["ceiling"] for cell in cells]
-    ceiling = {question: sum((row[question] for row in rows[1:]), rows[0][question])
-               for question in cells[0].questions}  # fmt: skip
-    exam.text["steps"] = write_steps(found, ceiling)
-    if not exam.lora:
-        exam.text["steps"] += f"\nThere was no {LORA}, so few steps were not measured.\n"
-
-
-def examine_variations(exam: Examination, judge: Judge, studio: Studio, cell: Cell) -> None:
-    """Variations of painted pictures, and a sheet: parent, subtle, strong, painted anew."""
-    found = score_variations(judge, studio, cell)
-    ceiling = exam.scores["cells"][cell.label]["ceiling"]["thing"]
-    exam.scores["variations"] = {
-        "kept": found.kept,
-        "of the ceiling": {name: by_ceiling(share, ceiling) for name, share in found.kept.items()},
-        "distances": found.distances,
-        "in order": found.in_order,
-        "tiles": found.tiles,
-    }
-    exam.text["variations"] = write_variations(found, ceiling)
-    paste_pictures(found.sheet, 4).save(exam.out / "variations.webp", quality=SHEET_QUALITY)
-
-
-def examine_neighbours(
-    exam: Examination, autoencoder: AutoencoderTiny, pages: Sequence[Page]
-) -> None:
-    """How near painted pictures come to what was trained on, beside real ones never seen."""
-    bank = Bank(exam.work / "bank", exam.machine)
-    pages = [
-        page for page in pages if page.cell.name == NEIGHBOURS_OF and page.language == "English"
-    ]
-    shown = {f"painted, {page.cell.split}": page.pictures[:NEIGHBOURS] for page in pages}
-    scenes = next(page.cell.scenes for page in pages if page.cell.split == "held-out")
-    reality = Reality(exam.preset, exam.pack, exam.machine)
-    shown["real, held-out"] = reality.draw(scenes[:NEIGHBOURS], NEIGHBOUR_SEED)
-    found: dict[str, Any] = {}
-    for name, pictures in shown.items():
-        near = find_neighbours(to_latents(autoencoder, pictures, exam.machine), bank, exam.machine)
-        found[name] = near.summary()
-        if name == "painted, held-out":
-            closest = near.distances.argsort()[:8]
-            twins = to_pictures(autoencoder, near.latents[closest.to(near.latents.device)])
-            pairs = torch.stack([pictures[closest], twins], 1).flatten(0, 1)
-            paste_pictures(pairs, 4).save(exam.out / "neighbours.webp", quality=SHEET_QUALITY)
-    exam.scores["neighbours"] = {"scenes": near.seen, **found}
-    told = [f"{name} {row['median']:.2f}, {row['least']:.2f}" for name, row in found.items()]
-    exam.text["neighbours"] = (
-        f"The nearest of {near.seen:,} training scenes, as root mean square between latents of "
-        f"unit variance, median and least: {'; '.join(told)}. What was learnt by heart would lie "
-        "near 0.\n"
-    )
 
 
 def evaluate_model(
@@ -278,19 +45,19 @@ def evaluate_model(
     per_cell: int = 200,
     start: Path | None = None,
     album: Path | None = None,
+    unseen: Path | None = None,
     machine: Machine = CPU,
 ) -> dict[str, Any]:
     """Write scores.json, table.md, sheets and the album of painted pictures.
 
     Parts that were not trained under ``work`` are those of the model folder ``start``. With an
-    album nothing is painted: its pictures are looked at again.
+    album nothing is painted: its pictures are looked at again. ``unseen`` is a sprite pack of an
+    art nobody trained on.
     """
     out.mkdir(parents=True, exist_ok=True)
-    exam = Examination(preset, pack, work, out, per_cell, start, machine)
+    exam = Examination(preset, pack, work, out, per_cell, start, unseen, machine)
     if album:
-        judge, pages = _open_judge(exam), read_album(album)
-        if judge:
-            exam.attempt("cells", lambda: examine_cells(exam, judge, pages))
+        _look(exam, _open_judge(exam), read_album(album))
     else:
         _examine(exam)
     exam.write()
@@ -304,9 +71,9 @@ def _examine(exam: Examination) -> None:
     studio = exam.attempt("studio", lambda: _open_studio(exam))
     pages = (exam.attempt("pages", lambda: _paint_album(exam, studio)) or []) if studio else []
     judge = _open_judge(exam)
-    if judge and pages:
+    if judge:
         exam.attempt("kept judge", lambda: _keep_judge(exam, judge))
-        exam.attempt("cells", lambda: examine_cells(exam, judge, pages))
+    _look(exam, judge, pages)
     if judge and studio and "failed" not in exam.scores.get("cells", {"failed": ""}):
         by_name = {page.cell.label: page.cell for page in pages}
         coloured = [by_name[f"thing x colour, {split}"] for split in SPLITS]
@@ -317,6 +84,16 @@ def _examine(exam: Examination) -> None:
     exam.attempt("retrieval", lambda: examine_retrieval(exam, studio))
     if autoencoder and pages:
         exam.attempt("neighbours", lambda: examine_neighbours(exam, autoencoder, pages))
+
+
+def _look(exam: Examination, judge: Judge | None, pages: Sequence[Page]) -> None:
+    """All that needs no painter."""
+    if judge and pages:
+        exam.attempt("cells", lambda: examine_cells(exam, judge, pages))
+    if judge:
+        exam.attempt("unseen art", lambda: examine_unseen(exam, judge))
+    if pages:
+        exam.attempt("frechet", lambda: examine_frechet(exam, pages))
 
 
 def _open_studio(exam: Examination) -> Studio:

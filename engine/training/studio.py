@@ -31,7 +31,7 @@ class Studio:
         captions: Sequence[str],
         *,
         first_seed: int = 0,
-        steps: int = DEFAULT_STEPS,
+        steps: int | None = None,
         guidance: float = DEFAULT_GUIDANCE,
     ) -> Tensor:
         """Pictures uint8 [N,3,S,S] on the CPU, with seeds from the first on."""
@@ -40,7 +40,7 @@ class Studio:
             some = list(captions[start : start + self.batch])
             pictures = self.pipeline(
                 some,
-                num_inference_steps=steps,
+                num_inference_steps=steps or DEFAULT_STEPS,
                 guidance_scale=guidance,
                 generator=_generators(first_seed + start, len(some)),
                 output_type="pt",

@@ -14,6 +14,11 @@ def test_code_points_are_written_one_way() -> None:
     assert collect.plain_code("00a9") == "A9"
 
 
+def test_the_art_nobody_learns_from_is_asked_for_by_name_only() -> None:
+    """A pack of all arts does not hold it."""
+    assert collect.UNSEEN_ART not in collect.ARTS
+
+
 def test_labels_become_slugs() -> None:
     """Labels are found under the names icon sets give them."""
     assert collect.slug("Man\u2019s shoe") == "mans-shoe"

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 import torch
 
+from engine.training import examination, scores, sheets, studio
 from engine.training.album import Page, read_album, write_album
 from engine.training.autoencoder import make_autoencoder
 from engine.training.backgrounds import PLACES
@@ -72,20 +73,40 @@ def work(wide: Preset, pack: Path, tmp_path_factory: pytest.TempPathFactory) -> 
     return folder
 
 
+@pytest.fixture(scope="module")
+def unseen(pack: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The tiny pack as if another art had drawn it."""
+    path = tmp_path_factory.mktemp("unseen") / "pack"
+    shutil.copy(pack.with_suffix(".bin"), path.with_suffix(".bin"))
+    index = [[name, "openmoji", *rest] for name, _, *rest in
+             json.loads(pack.with_suffix(".json").read_text())]  # fmt: skip
+    path.with_suffix(".json").write_text(json.dumps(index))
+    return path
+
+
 def test_every_part_is_measured_and_can_be_measured_again(
-    wide: Preset, pack: Path, work: Path, tmp_path: Path
-) -> None:
+    wide: Preset, pack: Path, work: Path, unseen: Path, tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:  # fmt: skip
     """Numbers, table, sheets and album are written; the album alone gives the cells again."""
-    scores = evaluate_model(wide, pack, work, tmp_path / "one", per_cell=3)
-    failed = [part for part in scores.values() if isinstance(part, dict) and "failed" in part]
+    for module, name, value in (
+        (examination, "HELD_OUT", 16), (examination, "CAPTIONS", 8), (studio, "DEFAULT_STEPS", 2),
+        (sheets, "SHEET_STEPS", (1, 2)), (examination, "STEPS_SHEET_ROWS", 2),
+        (scores, "STEPS", (2, 3)),
+    ):  # fmt: skip
+        monkeypatch.setattr(module, name, value)
+    found = evaluate_model(wide, pack, work, tmp_path / "one", per_cell=3, unseen=unseen)
+    failed = [part for part in found.values() if isinstance(part, dict) and "failed" in part]
     assert not failed
     assert {"autoencoder", "cells", "steps", "variations", "nothing", "retrieval",
-            "neighbours"} <= set(scores)  # fmt: skip
+            "neighbours", "unseen art"} <= set(found)  # fmt: skip
     for name in ("sheet", "steps", "variations", "nothing", "neighbours", "reconstructions"):
         assert (tmp_path / "one" / f"{name}.webp").exists()
     table = (tmp_path / "one" / "table.md").read_text()
     assert "| thing x style | style | 3 |" in table
     assert "There was no few-steps.safetensors" in table
+    assert "Fréchet distance" in table
+    assert found["unseen art"]["thing x place"]["place"].count == 6
     assert json.loads((tmp_path / "one" / "scores.json").read_text())["cells"]
     (tmp_path / "kept" / "evaluator").mkdir(parents=True)
     judge = "evaluator.safetensors"
@@ -93,8 +114,8 @@ def test_every_part_is_measured_and_can_be_measured_again(
     album = tmp_path / "one" / "album.zip"
     again = evaluate_model(wide, pack, tmp_path / "kept", tmp_path / "two", album=album)
     kept, anew = (
-        {label: rows["ceiling"] for label, rows in found["cells"].items()}
-        for found in (scores, again)
+        {label: rows["ceiling"] for label, rows in scored["cells"].items()}
+        for scored in (found, again)
     )
     assert anew == kept
 
