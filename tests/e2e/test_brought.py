@@ -106,3 +106,15 @@ async def test_edges_lead_out_of_the_box(painter):
         assert (await remembered(painter, grid))[1]["control_kind"] == kind
     await painter.slash("imagine", prompt="a fox --control depth", control=png())
     assert "There is no ControlNet depth here; there is canny" in (await painter.told())["content"]
+
+
+async def test_the_model_is_told_with_both_its_samplers(painter):
+    """/models says how few the steps are and what takes the ordinary sampler; /samplers which is
+    taken where none is named."""
+    for command, options, says in (
+        ("models", {}, "128×128 pixels, 4 steps without guidance"),
+        ("models", {"model": "tiny"}, "**By the ordinary sampler**: 4 steps, guidance 7.5."),
+        ("samplers", {}, "without `--sampler` it takes lcm for few steps, else its own"),
+    ):
+        await painter.slash(command, **options)
+        await painter.wait_for(lambda m, says=says: says in m["content"])
