@@ -183,6 +183,18 @@ def stage_opener():
     return open_stage
 
 
+@pytest.fixture(scope="session")
+def make_crowd():
+    """Gather everybody of the authorisation table: `await make_crowd(stage).gather()`."""
+    return load_helper("e2e/crowd.py").Crowd
+
+
+@pytest.fixture(scope="session")
+def deeds():
+    """What one may do, by the words of the authorisation table: `deeds[action](crowd, person)`."""
+    return load_helper("e2e/deeds.py").ACTIONS
+
+
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
 async def shared(tmp_path_factory, patient_model):
     """One bot for all tests of a module, in a playground that limits no rates."""
