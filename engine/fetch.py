@@ -33,7 +33,11 @@ def fetch_model(source: Source, *, half: bool, tell: Tell) -> Source:
     folder = Path(snapshot_download(source.model, allow_patterns=["*.json", "*/*.json"]))
     index = read_json(folder / "model_index.json")
     if not isinstance(index.get("_class_name"), str):
-        raise ModelError(f"{source.model} is not a diffusers repository (no model_index.json).")
+        raise ModelError(
+            Sentence(
+                "{model} is not a diffusers repository (no model_index.json).", model=source.model
+            )
+        )
     try:
         there = {file.filename: file for file in snapshot_download(source.model, dry_run=True)}
     except DryRunError:

@@ -10,8 +10,9 @@ from collections.abc import Collection, Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
-from engine.errors import ModelError
+from engine.errors import N_, ModelError, Sentence
 
+NO_SAFETENSORS = N_("{path} is not a safetensors file.")
 PICKLES = (".ckpt", ".pt", ".pth", ".bin", ".pkl", ".msgpack", ".h5")
 UNUSED = {"safety_checker", "feature_extractor"}
 """Parts of a pipeline that Easel never loads."""
@@ -29,9 +30,11 @@ def read_json(path: Path) -> dict[str, Any]:
     except FileNotFoundError:
         return {}
     except (OSError, ValueError) as error:
-        raise ModelError(f"{path} is not a readable JSON file: {error}.") from error
+        raise ModelError(
+            Sentence("{path} is not a readable JSON file: {error}.", path=path, error=error)
+        ) from error
     if not isinstance(found, dict):
-        raise ModelError(f"{path} should hold one JSON object.")
+        raise ModelError(Sentence("{path} should hold one JSON object.", path=path))
     return found
 
 
@@ -44,19 +47,24 @@ def read_header(path: Path) -> dict[str, Any]:
     with path.open("rb") as file:
         length = int.from_bytes(file.read(8), "little")
         if size < 8 or not 2 <= length <= LARGEST_HEADER:
-            raise ModelError(f"{path} is not a safetensors file.")
+            raise ModelError(Sentence(NO_SAFETENSORS, path=path))
         if 8 + length > size:
-            raise ModelError(f"{path} is cut short: download it again.")
+            raise ModelError(Sentence("{path} is cut short: download it again.", path=path))
         try:
             header: dict[str, Any] = json.loads(file.read(length))
             ends = [row["data_offsets"][1] for name, row in header.items() if name[:2] != "__"]
         except (ValueError, TypeError, KeyError, IndexError, AttributeError) as error:
-            raise ModelError(f"{path} is not a safetensors file.") from error
+            raise ModelError(Sentence(NO_SAFETENSORS, path=path)) from error
     expected = 8 + length + max(ends, default=0)
     if size != expected:
         raise ModelError(
-            f"{path} is cut short or damaged ({size} bytes, should be {expected}): "
-            "download it again."
+            Sentence(
+                "{path} is cut short or damaged ({size} bytes, should be {expected}): download it "
+                "again.",
+                path=path,
+                size=size,
+                expected=expected,
+            )
         )
     return header
 
@@ -66,15 +74,26 @@ def check_folder(folder: Path) -> None:
     index = read_json(folder / "model_index.json")
     if not index:
         raise ModelError(
-            f"{folder} has no model_index.json: a diffusers folder has one beside its parts."
+            Sentence(
+                "{folder} has no model_index.json: a diffusers folder has one beside its parts.",
+                folder=folder,
+            )
         )
     if not isinstance(index.get("_class_name"), str):
-        raise ModelError(f"{folder} wants to run code of its own, which Easel never does.")
+        raise ModelError(
+            Sentence(
+                "{folder} wants to run code of its own, which Easel never does.", folder=folder
+            )
+        )
     for name, part in index.items():
         if name in UNUSED or not isinstance(part, list) or len(part) != 2 or part[0] is None:
             continue
         if (folder / name / f"{part[0]}.py").exists():
-            raise ModelError(f"{folder / name} brings code of its own, which Easel never runs.")
+            raise ModelError(
+                Sentence(
+                    "{folder} brings code of its own, which Easel never runs.", folder=folder / name
+                )
+            )
         if (folder / name / "config.json").exists():
             check_weights(folder / name)
 
@@ -89,10 +108,17 @@ def check_weights(part: Path) -> None:
     pickles = [path.name for path in sorted(part.iterdir()) if path.suffix in PICKLES]
     if pickles:
         raise ModelError(
-            f"{part / pickles[0]} is a pickle, which can run code when opened; "
-            "Easel opens .safetensors files only."
+            Sentence(
+                "{path} is a pickle, which can run code when opened; Easel opens .safetensors "
+                "files only.",
+                path=part / pickles[0],
+            )
         )
-    raise ModelError(f"{part} has a configuration but no .safetensors file with the weights.")
+    raise ModelError(
+        Sentence(
+            "{folder} has a configuration but no .safetensors file with the weights.", folder=part
+        )
+    )
 
 
 def choose_files(
@@ -109,8 +135,12 @@ def choose_files(
         pickles = [name for name in inside if Path(name).suffix in PICKLES]
         if pickles and not found:
             raise ModelError(
-                f"{origin} has {pickles[0]} only, a pickle, which can run code when opened; "
-                "Easel opens .safetensors files only."
+                Sentence(
+                    "{model} has {file} only, a pickle, which can run code when opened; Easel "
+                    "opens .safetensors files only.",
+                    model=origin,
+                    file=pickles[0],
+                )
             )
         wanted = half if len(set(found.values())) == 2 else any(found.values())
         chosen += [name for name, is_half in found.items() if is_half == wanted]

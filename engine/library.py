@@ -120,8 +120,13 @@ class Library:
             self.opened.move_to_end(name)
             return self.opened[name]
         if name not in self._sources:
+            names = ", ".join(self.names)
             raise ModelError(
-                f"There is no model {name} here; this is painted with {' or '.join(self.names)}."
+                Sentence(
+                    "There is no model {name} here; this is painted with {names}.",
+                    name=name,
+                    names=names,
+                )
             )
         if name in self._absent:
             return None

@@ -28,7 +28,7 @@ from engine.control_folder import ControlFolder
 from engine.controls import Controls
 from engine.device import choose_device, choose_dtype
 from engine.embeddings import PromptCache
-from engine.errors import ModelError, PaintError, Sentence
+from engine.errors import N_, ModelError, PaintError, Sentence
 from engine.facade import Denoiser, JobVae
 from engine.files import check_folder, read_header, read_json
 from engine.honours import EVERYTHING, UNET_FAMILIES
@@ -49,6 +49,18 @@ from engine.untrained import make_untrained
 log = logging.getLogger(__name__)
 
 UNCHECKED = {"safety_checker": None, "feature_extractor": None, "requires_safety_checker": False}
+TOO_LARGE = N_("{model} is too large for this machine's memory: {first}")
+NOT_OPENED = N_("{model} could not be opened: {first}")
+NOT_FETCHED = N_(
+    "{model} is not on this machine and could not be fetched from the hub ({first}): connect to "
+    "the network once, check the name and your access to it, or set MODEL to a local diffusers "
+    "folder."
+)
+NO_CONFIGURATION = N_(
+    "{model} needs its configuration, which could not be fetched from the hub: connect to the "
+    "network once, or set MODEL_CONFIG to a local diffusers folder of the same kind of model. "
+    "({first})"
+)
 TRAILING = re.compile("turbo|lightning|hyper|dmd2")
 """Few-step models were distilled on the last steps of a schedule, not the first."""
 
@@ -281,7 +293,7 @@ def _load(source: Source, dtype: torch.dtype) -> Any:
         return _load_file(source, dtype)
     folder = source.folder
     if folder is None:
-        raise ModelError(f"{source.model} is not on this machine.")
+        raise ModelError(Sentence("{model} is not on this machine.", model=source.model))
     check_folder(folder)
     names = (path.name for path in folder.rglob("*.safetensors"))
     variant = _variant(names, dtype)
@@ -340,16 +352,12 @@ def explain(source: Source, error: Exception) -> ModelError:
     """Say in one sentence why a model would not open, naming the file if a file is to blame."""
     first = next(iter(str(error).strip().splitlines()), type(error).__name__)[:300]
     if isinstance(error, (torch.OutOfMemoryError, MemoryError)):
-        return ModelError(f"{source.model} is too large for this machine's memory: {first}")
+        return ModelError(Sentence(TOO_LARGE, model=source.model, first=first))
     if source.kind is Kind.HUB:
         found = look_in_cache(source).folder
         if found is None:
-            return ModelError(
-                f"{source.model} is not on this machine and could not be fetched from the hub "
-                f"({first}): connect to the network once, check the name and your access to it, "
-                "or set MODEL to a local diffusers folder."
-            )
-        return ModelError(f"{source.model} could not be opened: {first}")
+            return ModelError(Sentence(NOT_FETCHED, model=source.model, first=first))
+        return ModelError(Sentence(NOT_OPENED, model=source.model, first=first))
     try:
         if source.kind is Kind.FILE:
             read_header(Path(source.model))
@@ -358,9 +366,5 @@ def explain(source: Source, error: Exception) -> ModelError:
     except ModelError as found_error:
         return found_error
     if source.kind is Kind.FILE and source.folder is None:
-        return ModelError(
-            f"{source.model} needs its configuration, which could not be fetched from the hub: "
-            "connect to the network once, or set MODEL_CONFIG to a local diffusers folder "
-            f"of the same kind of model. ({first})"
-        )
-    return ModelError(f"{source.model} could not be opened: {first}")
+        return ModelError(Sentence(NO_CONFIGURATION, model=source.model, first=first))
+    return ModelError(Sentence(NOT_OPENED, model=source.model, first=first))

@@ -63,10 +63,11 @@ def test_a_model_that_cannot_be_opened_says_so_again(three):
     library = Library(sources, torch.device("cpu"))
     library.take("one")
     for _ in range(2):
-        with pytest.raises(ModelError, match=r"safetensors is cut short"):
+        with pytest.raises(ModelError, match=r"safetensors is cut short") as told:
             library.take("two")
+        assert "{path} is cut short" in str(told.value).pattern
     assert list(library.opened) == ["one"]
-    with pytest.raises(ModelError, match="no model gone here; this is painted with one or two or"):
+    with pytest.raises(ModelError, match="no model gone here; this is painted with one, two, "):
         library.take("gone")
 
 
@@ -80,7 +81,8 @@ async def test_each_job_is_painted_with_its_model(make_engine, paint_all, ask, t
     assert pictures[0] == pictures[4]
     assert pictures[1] == pictures[3] != pictures[0]
     (end,) = await paint_all(engine, 9, ask(model="gone"))
-    assert end == Failed("There is no model gone here; this is painted with one or two or xl.")
+    assert end == Failed("There is no model gone here; this is painted with one, two, xl.")
+    assert end.sentence.values["names"] == "one, two, xl"  # so it can be told in any language
 
 
 async def test_a_small_budget_serves_all_models_in_turns(make_engine, paint_all, ask, three):
