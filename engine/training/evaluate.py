@@ -6,6 +6,7 @@ later, on another machine.
 
 import logging
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -51,12 +52,13 @@ def evaluate_model(
     """Write scores.json, table.md, sheets and the album of painted pictures.
 
     Parts that were not trained under ``work`` are those of the model folder ``start``. With an
-    album nothing is painted: its pictures are looked at again. ``unseen`` is a sprite pack of an
-    art nobody trained on.
+    album nothing is painted: its pictures are looked at for what ``out`` has no numbers of yet.
+    ``unseen`` is a sprite pack of an art nobody trained on.
     """
     out.mkdir(parents=True, exist_ok=True)
     exam = Examination(preset, pack, work, out, per_cell, start, unseen, machine)
     if album:
+        exam.recall()
         _look(exam, _open_judge(exam), read_album(album))
     else:
         _examine(exam)
@@ -74,7 +76,7 @@ def _examine(exam: Examination) -> None:
     if judge:
         exam.attempt("kept judge", lambda: _keep_judge(exam, judge))
     _look(exam, judge, pages)
-    if judge and studio and "failed" not in exam.scores.get("cells", {"failed": ""}):
+    if judge and studio and not exam.lacks("cells"):
         by_name = {page.cell.label: page.cell for page in pages}
         coloured = [by_name[f"thing x colour, {split}"] for split in SPLITS]
         placed = [by_name[f"thing x place, {split}"] for split in SPLITS]
@@ -88,11 +90,11 @@ def _examine(exam: Examination) -> None:
 
 def _look(exam: Examination, judge: Judge | None, pages: Sequence[Page]) -> None:
     """All that needs no painter."""
-    if judge and pages:
+    if judge and pages and exam.lacks("cells"):
         exam.attempt("cells", lambda: examine_cells(exam, judge, pages))
-    if judge:
+    if judge and exam.lacks("unseen art"):
         exam.attempt("unseen art", lambda: examine_unseen(exam, judge))
-    if pages:
+    if pages and exam.lacks("frechet"):
         exam.attempt("frechet", lambda: examine_frechet(exam, pages))
 
 
@@ -101,10 +103,13 @@ def _open_studio(exam: Examination) -> Studio:
 
 
 def _open_judge(exam: Examination) -> Judge | None:
-    if not (exam.work / "evaluator" / "evaluator.safetensors").exists():
+    """The judge that was trained, or was kept beside an album."""
+    for folder in (exam.work / "evaluator", exam.out):
+        if (folder / "evaluator.safetensors").exists():
+            return exam.attempt("judge", partial(Judge.open, exam.preset, folder, exam.machine))
+    if exam.lacks("cells"):
         exam.text["cells"] = "No judge was trained, so nothing was counted.\n"
-        return None
-    return exam.attempt("judge", lambda: Judge.open(exam.preset, exam.work, exam.machine))
+    return None
 
 
 def _keep_judge(exam: Examination, judge: Judge) -> None:

@@ -1,6 +1,5 @@
 """The parts of the examination: each measures one thing and writes numbers, words and sheets."""
 
-import json
 import logging
 import random
 import time
@@ -23,6 +22,7 @@ from engine.training.cells import (
     near_misses,
     plain_caption,
 )
+from engine.training.checkpoint import read_numbers, write_numbers
 from engine.training.collect import UNSEEN_ART
 from engine.training.evaluator import as_floats
 from engine.training.export import load_autoencoder, load_text
@@ -67,6 +67,7 @@ log = logging.getLogger(__name__)
 T = TypeVar("T")
 
 SHEET_QUALITY = 92
+SENTENCES = "sentences.json"
 LORA = "few-steps.safetensors"
 CELL_SEED, NEAR_MISS_SEED, NEIGHBOUR_SEED, OTHER_SEED = 7, 98, 11, 1007
 HELD_OUT, CAPTIONS = 256, 100
@@ -104,11 +105,20 @@ class Examination:
         return found
 
     def write(self) -> None:
-        """scores.json and table.md, as far as they go."""
-        text = json.dumps(plain(self.scores), indent=2, ensure_ascii=False)
-        (self.out / "scores.json").write_text(text + "\n", encoding="utf-8")
+        """scores.json, table.md and the sentences it is made of, as far as they go."""
+        write_numbers(self.out / "scores.json", plain(self.scores))
+        write_numbers(self.out / SENTENCES, self.text)
         parts = [self.text[name] for name in SECTIONS if name in self.text]
         (self.out / "table.md").write_text("\n".join(parts), encoding="utf-8")
+
+    def recall(self) -> None:
+        """Go on from what was measured before into the same folder."""
+        self.scores |= read_numbers(self.out / "scores.json")
+        self.text |= read_numbers(self.out / SENTENCES)
+
+    def lacks(self, name: str) -> bool:
+        """Whether a part is still to be measured."""
+        return name not in self.scores or "failed" in self.scores[name]
 
     @property
     def lora(self) -> Path | None:

@@ -42,9 +42,9 @@ class Judge:
     machine: Machine = CPU
 
     @classmethod
-    def open(cls, preset: Preset, work: Path, machine: Machine = CPU) -> "Judge":
-        """The judge of a folder of checkpoints."""
-        return cls(load_evaluator(preset, work / "evaluator", machine), preset, machine)
+    def open(cls, preset: Preset, folder: Path, machine: Machine = CPU) -> "Judge":
+        """The judge of a folder."""
+        return cls(load_evaluator(preset, folder, machine), preset, machine)
 
     def count(self, cell: Cell, scenes: Sequence[Scene], pictures: Tensor) -> Shares:
         """The right answers to the questions of a cell."""
@@ -74,7 +74,7 @@ def write_ceilings(
     preset: Preset, pack: Path, work: Path, machine: Machine = CPU, count: int = 200
 ) -> dict[str, Shares]:
     """What the judge gets right of real scenes of each cell it never saw, into ceilings.json."""
-    judge, reality = Judge.open(preset, work, machine), Reality(preset, pack, machine)
+    judge, reality = Judge.open(preset, work / "evaluator", machine), Reality(preset, pack, machine)
     ceilings = {}
     for cell in matched_cells(preset.world, FRESH_SEED, count):
         real = reality.draw(cell.scenes, FRESH_SEED)

@@ -108,16 +108,17 @@ def test_every_part_is_measured_and_can_be_measured_again(
     assert "Fréchet distance" in table
     assert found["unseen art"]["thing x place"]["place"].count == 6
     assert json.loads((tmp_path / "one" / "scores.json").read_text())["cells"]
-    (tmp_path / "kept" / "evaluator").mkdir(parents=True)
-    judge = "evaluator.safetensors"
-    shutil.copy(tmp_path / "one" / judge, tmp_path / "kept" / "evaluator" / judge)
+    (tmp_path / "two").mkdir()
+    shutil.copy(tmp_path / "one" / "evaluator.safetensors", tmp_path / "two")
     album = tmp_path / "one" / "album.zip"
-    again = evaluate_model(wide, pack, tmp_path / "kept", tmp_path / "two", album=album)
+    again = evaluate_model(wide, pack, tmp_path, tmp_path / "two", album=album)
     kept, anew = (
         {label: rows["ceiling"] for label, rows in scored["cells"].items()}
         for scored in (found, again)
     )
     assert anew == kept
+    evaluate_model(wide, pack, tmp_path, tmp_path / "one", album=album)
+    assert (tmp_path / "one" / "table.md").read_text() == table
 
 
 def test_a_part_that_fails_costs_the_others_nothing(wide: Preset, tmp_path: Path) -> None:
