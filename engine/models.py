@@ -43,7 +43,7 @@ from engine.request import Request
 from engine.routes import ROUTED
 from engine.samplers import fit_steps, make_scheduler
 from engine.source import Kind, Source, look_in_cache
-from engine.twins import Twins, prefix_of
+from engine.twins import FEW, Twins, prefix_of
 from engine.untrained import make_untrained
 
 log = logging.getLogger(__name__)
@@ -233,6 +233,8 @@ def equip(
     image_to_image = _derive(AutoPipelineForImage2Image, pipeline, dtype)
     inpainting = _derive(AutoPipelineForInpainting, pipeline, dtype)
     twins = Twins(pipeline, few_steps)
+    if few_steps is not None:
+        twins.standing_in(FEW)  # most jobs want it, and the first need not wait for it
     looking = References(pipeline, twins, references, card.family)
     honours = _honours(card, pipeline, image_to_image, inpainting) | looking.abilities
     vae = getattr(pipeline, "vae", None)

@@ -32,14 +32,26 @@ class Twins:
     Those of seamless tiles share every weight. The U-Net for few steps has weights of its own, with
     the LoRA of the file `few_steps` in them: most jobs paint by it, and so it costs no more than
     the model's own, and nothing is switched between a job that does and one that does not.
-    `on_made` is told of what is made, by prefix and name, so that a hub can route it too.
     """
 
     def __init__(self, pipeline: Any, few_steps: Path | None = None) -> None:
-        self.on_made: Made | None = None
+        self._on_made: Made | None = None
         self._pipeline = pipeline
         self._few_steps = few_steps
         self._made: dict[str, dict[str, nn.Module]] = {}
+
+    @property
+    def on_made(self) -> Made | None:
+        """What is told of each that is made, by prefix and name, so that a hub can route it."""
+        return self._on_made
+
+    @on_made.setter
+    def on_made(self, told: Made | None) -> None:
+        # Whoever takes over hears of those that are there already.
+        self._on_made = told
+        if told is not None:
+            for prefix, made in self._made.items():
+                told(prefix, dict(made))
 
     def standing_in(self, prefix: str) -> dict[str, nn.Module]:
         """Return what stands in for modules of the pipeline, by their names in it."""
@@ -48,8 +60,8 @@ class Twins:
         if prefix not in self._made:
             made = self._make_few() if prefix == FEW else self._make_tiled(prefix)
             self._made[prefix] = made
-            if self.on_made is not None:
-                self.on_made(prefix, dict(made))
+            if self._on_made is not None:
+                self._on_made(prefix, dict(made))
         return self._made[prefix]
 
     def module(self, part: str) -> Any:
