@@ -326,6 +326,9 @@ def evaluate(
         Path | None,
         typer.Option("--unseen", help="pack of an art nobody learnt from (data --arts openmoji)"),
     ] = None,
+    card: Annotated[
+        Path | None, typer.Option("--card", help="model card to put table and contact sheet into")
+    ] = None,
     start: StartOption = None,
     threads: ThreadsOption = 1,
 ) -> None:
@@ -342,6 +345,7 @@ def evaluate(
         start=start,
         album=album,
         unseen=unseen,
+        card=card,
         machine=find_machine(),
     )
 

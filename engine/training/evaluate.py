@@ -29,10 +29,13 @@ from engine.training.examination import (
 )
 from engine.training.export import load_pipeline
 from engine.training.machine import CPU, Machine
+from engine.training.model_card import put_into_card
 from engine.training.presets import Preset
 from engine.training.scores import Judge, paint_pages
 from engine.training.sheets import paint_sheet, sheet_prompts
 from engine.training.studio import Studio
+
+SHEET = "sheet.webp"
 
 log = logging.getLogger(__name__)
 
@@ -47,13 +50,15 @@ def evaluate_model(
     start: Path | None = None,
     album: Path | None = None,
     unseen: Path | None = None,
+    card: Path | None = None,
     machine: Machine = CPU,
 ) -> dict[str, Any]:
     """Write scores.json, table.md, sheets and the album of painted pictures.
 
     Parts that were not trained under ``work`` are those of the model folder ``start``. With an
     album nothing is painted: its pictures are looked at for what ``out`` has no numbers of yet.
-    ``unseen`` is a sprite pack of an art nobody trained on.
+    ``unseen`` is a sprite pack of an art nobody trained on; ``card``
+    is the model card that the table and the contact sheet are put into.
     """
     out.mkdir(parents=True, exist_ok=True)
     exam = Examination(preset, pack, work, out, per_cell, start, unseen, machine)
@@ -63,6 +68,8 @@ def evaluate_model(
     else:
         _examine(exam)
     exam.write()
+    if card:
+        put_into_card(card, (out / "table.md").read_text(encoding="utf-8"), out / SHEET)
     log.info("scores %s", exam.scores)
     return exam.scores
 
@@ -121,9 +128,7 @@ def _keep_judge(exam: Examination, judge: Judge) -> None:
 
 def _paint_album(exam: Examination, studio: Studio) -> list[Page]:
     """The pictures of all cells, kept in the album, and the contact sheet."""
-    paint_sheet(studio, sheet_prompts(exam.preset)).save(
-        exam.out / "sheet.webp", quality=SHEET_QUALITY
-    )
+    paint_sheet(studio, sheet_prompts(exam.preset)).save(exam.out / SHEET, quality=SHEET_QUALITY)
     cells = matched_cells(exam.preset.world, CELL_SEED, exam.per_cell)
     pages = list(paint_pages(studio, cells))
     kept = write_album(exam.out / "album.zip", [p for p in pages if p.language == "English"])

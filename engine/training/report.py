@@ -114,7 +114,12 @@ def pool(lines: Sequence[Line], question: str, row: str, side: str = "held_out")
 
 def write_pooled(pooled: Mapping[str, Mapping[str, Ratio | None]]) -> str:
     """The means over all kinds of scenes, in percent of the ceiling."""
-    text = ["| asked | trained on | held out | held out, in Chinese |", "|---|---|---|---|"]
+    text = [
+        "In percent of the ceiling, over all kinds of scenes where the judge is good enough:",
+        "",
+        "| asked | trained on | held out | held out, in Chinese |",
+        "|---|---|---|---|",
+    ]
     for question, rows in pooled.items():
         if any(rows.values()):
             told = [_told(rows[name]) for name in ("train", "held-out", "Chinese")]
@@ -141,7 +146,12 @@ def write_variations(found: Variations, ceiling: Share) -> str:
 def write_steps(steps: Mapping[str, Shares], ceiling: Shares) -> str:
     """The answers by number of steps."""
     questions = [question for question in ("thing", "colour") if question in ceiling]
-    text = [f"| steps | {' | '.join(questions)} |", "|---|" + "---|" * len(questions)]
+    text = [
+        "One thing in a colour, trained on and held out, in percent of the ceiling:",
+        "",
+        f"| steps | {' | '.join(questions)} |",
+        "|---|" + "---|" * len(questions),
+    ]
     for name, shares in steps.items():
         told = [of_ceiling({"x": shares[q], "ceiling": ceiling[q]}, "x") for q in questions]
         text.append(f"| {name} | {' | '.join(told)} |")

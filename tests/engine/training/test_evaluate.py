@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 import torch
 
+from engine.source import EMBEDDED
 from engine.training import examination, scores, sheets, studio
 from engine.training.album import Page, read_album, write_album
 from engine.training.autoencoder import make_autoencoder
@@ -21,6 +22,7 @@ from engine.training.evaluate import Examination, evaluate_model
 from engine.training.evaluator import Evaluator
 from engine.training.export import load_autoencoder, load_text
 from engine.training.machine import CPU
+from engine.training.model_card import BEGIN, END, put_into_card
 from engine.training.neighbours import find_neighbours
 from engine.training.presets import Preset
 from engine.training.report import Line, pool, write_cells
@@ -172,3 +174,23 @@ def test_the_table_says_where_the_judge_is_not_good_enough() -> None:
     assert pooled is not None
     assert pooled.value == pytest.approx(0.5)
     assert pool(lines, "place", "English") is None
+
+
+def test_the_card_gets_table_and_sheet_between_its_marks(tmp_path: Path) -> None:
+    """What people wrote around the marks stays; a card without them is told what it wants."""
+    card, sheet = tmp_path / "README.md", tmp_path / "sheet.webp"
+    sheet.write_bytes(b"sheet")
+    card.write_text(f"# Model\n\n{BEGIN}\nold\n{END}\n\n## Limits\n")
+    for table in ("new\n", "newer\n"):
+        put_into_card(card, table, sheet)
+    assert card.read_text() == f"# Model\n\n{BEGIN}\n\nnewer\n\n{END}\n\n## Limits\n"
+    assert (tmp_path / "samples.webp").read_bytes() == b"sheet"
+    card.write_text("# Model\n")
+    with pytest.raises(ValueError, match="no place for the table"):
+        put_into_card(card, "new", sheet)
+
+
+def test_the_shipped_card_has_a_place_for_the_table() -> None:
+    """Both marks stand in it, in their order."""
+    text = (EMBEDDED / "README.md").read_text(encoding="utf-8")
+    assert 0 < text.index(BEGIN) < text.index(END)
