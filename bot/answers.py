@@ -84,29 +84,36 @@ async def answering(interaction: discord.Interaction[Any]) -> AsyncIterator[None
 async def patiently(
     interaction: discord.Interaction[Any], making: Coroutine[Any, Any, T], *, hidden: bool
 ) -> T:
-    """Return what is made for an answer; where that takes a while, Discord is told to wait."""
+    """Return what is made for an answer; where that takes a while, Discord is told to wait.
+
+    Where nothing comes of it, what waited is taken back, so that the reason is for who asked alone.
+    """
     made = asyncio.create_task(making)
     await asyncio.wait({made}, timeout=SLOW_S)
-    if not made.done():
-        await interaction.response.defer(thinking=True, ephemeral=hidden)
-    return await made
+    if made.done():
+        return made.result()
+    await interaction.response.defer(thinking=True, ephemeral=hidden)
+    try:
+        return await made
+    except Exception:
+        if not hidden:
+            with contextlib.suppress(discord.HTTPException):
+                await interaction.delete_original_response()
+        raise
 
 
 async def reply(
     interaction: discord.Interaction[Any],
     *,
-    file: discord.File,
-    view: discord.ui.View,
     hidden: bool,
+    files: Sequence[discord.File] = (),
     **parts: Any,
 ) -> int | None:
-    """Answer with a picture and its buttons; return the message's id."""
+    """Answer, at once or after `patiently`; return the message's id."""
     if interaction.response.is_done():
-        sent = await interaction.edit_original_response(attachments=[file], view=view, **parts)
+        sent = await interaction.edit_original_response(attachments=files, **parts)
         return sent.id
-    answer = await interaction.response.send_message(
-        file=file, view=view, ephemeral=hidden, **parts
-    )
+    answer = await interaction.response.send_message(files=files, ephemeral=hidden, **parts)
     return answer.message_id
 
 
@@ -119,4 +126,4 @@ async def give(
 ) -> int | None:
     """Answer with a picture and its buttons, which may take a while; return the message's id."""
     file, view = await patiently(interaction, making, hidden=hidden)
-    return await reply(interaction, content=text, file=file, view=view, hidden=hidden)
+    return await reply(interaction, content=text, files=[file], view=view, hidden=hidden)

@@ -82,7 +82,7 @@ async def describe(
         embed.set_image(url=f"attachment://{file.filename}")
     with speaking(language_of(asked, rules, hidden)):
         view = _view(len(seen.prompts), 1)
-    await reply(asked, hidden=hidden, embed=embed, file=file, view=view)
+    await reply(asked, hidden=hidden, embed=embed, files=[file], view=view)
 
 
 async def press(asked: Asked, pressed: re.Match[str]) -> None:

@@ -9,6 +9,7 @@ from discord import app_commands
 
 from bot import cuts, flags, messages, numbered, offers, panels
 from bot.admission import check_words, rules_of
+from bot.answers import patiently, reply
 from bot.desk import Asked, DeskClient
 from bot.errors import UserError
 from bot.flags import Wish
@@ -33,12 +34,11 @@ async def shorten(
     wish = await _understand(asked, prompt)
     await check_words(asked, wish.request.prompt)
     hidden = is_hidden(asked, await asked.client.desk.preferences(asked.user.id))
-    await asked.response.defer(ephemeral=hidden, thinking=True)
-    pieces = await _weigh(asked, wish)
+    pieces = await patiently(asked, _weigh(asked, wish), hidden=hidden)
     with speaking(language_of(asked, await rules_of(asked), hidden)):
         text = cuts.show(pieces, wish.shown.removeprefix(wish.request.prompt))
         view = _view(len(numbered.read(text)))
-    await asked.edit_original_response(content=text, view=view)
+    await reply(asked, hidden=hidden, content=text, view=view)
 
 
 async def press(asked: Asked, pressed: re.Match[str]) -> None:

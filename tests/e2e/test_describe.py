@@ -139,6 +139,23 @@ async def test_a_dead_link_is_a_sentence(shared, painter):
     )
 
 
+async def test_what_fails_late_is_for_who_asked_alone(shared, painter):
+    """Where all saw Easel think before it failed, nothing of it stays, and one person is told."""
+    before = {message["id"] for message in await painter.messages()}
+    shared.server.faults.add("GET", r"/attachments/.*", "slow", wait_s=4)
+    posted = await painter.say("look", {"text.png": b"no picture"})
+    await painter.slash("describe", link=posted["attachments"][0]["url"])
+    thinking = await painter.wait_for(lambda m: m["id"] not in before and m["flags"] & 128)
+    await painter.wait_for(
+        lambda m: (
+            m["id"] not in before
+            and "cannot be read as a picture" in m["content"]
+            and m.get("ephemeral_to") == painter.id
+        )
+    )
+    assert thinking["id"] not in {message["id"] for message in await painter.messages()}
+
+
 async def test_it_works_in_a_direct_message_and_in_secret(shared, painter):
     """In a direct message it is answered there; in stealth mode only who asked sees the answer."""
     member = await shared.person("moderator")
