@@ -77,7 +77,8 @@ def test_both_things_have_to_be_right() -> None:
     world = stage_b().world
     answers = true_answers(world, [PAIR, PAIR, PAIR, Scene((Item("fox"),))])
     scores = scores_for(answers, world)
-    scores["thing"][1, world.things.index("cat")] = -1
+    scores["thing"][1, world.things.index("cat")] = 0.5
+    scores["thing"][1, world.things.index("dog")] = 0.7
     scores["colour"][2, 1] = scores["colour"][2, 1].roll(1)
     marks = mark(scores, answers)
     assert marks["thing"].tolist() == [1, 0, 1, 1]
