@@ -20,10 +20,10 @@ from greenlet import getcurrent, greenlet
 
 from engine.errors import StoppedError
 from engine.forward import run_forward
-from engine.knee import Knee
+from engine.knee import COMPANY, POLITENESS, Knee
 from engine.memory import RowCaps, free_cache, is_device_lost, is_out_of_memory
 from engine.policy import Claim, Lane, Policy
-from engine.site import Call, Site, park
+from engine.site import Call, Form, Site, park
 from engine.stopwatch import Stopwatch
 
 EXACT_ROWS = 8
@@ -68,6 +68,7 @@ class _Job:
     seconds_left: float = 0.0
     is_cancelled: bool = False
     contents: dict[int, tuple[torch.Tensor, Hashable]] = field(default_factory=dict)
+    forms: dict[str, Form] = field(default_factory=dict)
 
 
 class Hub:
@@ -167,6 +168,7 @@ class Hub:
 
     # What the engine does with jobs
 
+    @torch.inference_mode()
     def start(
         self,
         job_key: Hashable,
@@ -195,6 +197,7 @@ class Hub:
         self.policy.enter(claim)
         self._resume(job, job.greenlet.switch)
 
+    @torch.inference_mode()
     def cancel(self, job_key: Hashable) -> None:
         """Throw `StoppedError` into a job: nothing more is computed for it. Unknown keys are fine.
 
@@ -213,6 +216,7 @@ class Hub:
             self.cancel(job_key)
         self.unroute()
 
+    @torch.inference_mode()
     def turn(self) -> list[Finished]:
         """Run one forward, if any job waits for one; return the jobs that ended since last time.
 
@@ -227,7 +231,8 @@ class Hub:
         if calls:
             for call in calls:
                 call.is_set = self._active.get(call.site.name) == call.state
-            group = self.policy.choose(list(calls), self._clock(), self._cap, self._polite_cap)
+            polite = functools.partial(self._cap, is_polite=True)
+            group = self.policy.choose(list(calls), self._clock(), self._cap, polite)
             self._serve(group, [calls[call] for call in group])
         finished, self._finished = self._finished, []
         return finished
@@ -239,7 +244,7 @@ class Hub:
             raise StoppedError
         named = site.name_arguments(args, kwargs)
         content = functools.partial(_content, job.contents)
-        call = park(site, named, job.claim, job.state.get(site.name), content)
+        call = park(site, named, job.claim, job.state.get(site.name), content, job.forms)
         if self._exact_rows and call.is_ragged:
             call.key = call
         self._estimate(job, call)
@@ -255,16 +260,19 @@ class Hub:
 
     # Between jobs
 
-    def _cap(self, call: Call) -> int:
-        """Return the most rows of a forward that this call leads."""
+    def _cap(self, call: Call, *, is_polite: bool = False) -> int:
+        """Return the most rows of a forward that this call leads, see `Policy.choose`."""
         if self._exact_rows:
             return self._exact_rows
-        memory, knee = self.row_caps.cap(call.kind), self.knee.cap(call.kind, call.rows)
+        company = POLITENESS if is_polite else COMPANY
+        knee = self.knee.cap(call.kind, call.rows, self._waiting(call.kind), company)
+        memory = self.row_caps.cap(call.kind)
         return knee if memory is None else min(knee, memory)
 
-    def _polite_cap(self, call: Call) -> int:
-        """Return the most rows where more would only be others' further jobs."""
-        return min(self._cap(call), self.knee.polite_cap(call.kind, call.rows))
+    def _waiting(self, kind: Hashable) -> int:
+        """Return the rows of all calls of one kind."""
+        calls = (job.call for job in self._jobs.values())
+        return sum(call.rows for call in calls if call is not None and call.kind == kind)
 
     def _serve(self, group: list[Call], jobs: list[_Job]) -> None:
         """Run one forward for a group; let its jobs go on, or see what went wrong."""
@@ -307,8 +315,7 @@ class Hub:
         rows = sum(call.rows for call in group)
         size = self._exact_rows or self.row_caps.cap(kind)
         self._stopwatch.start()
-        with torch.inference_mode():
-            outputs, forwards = run_forward(group, size, is_padded=self._exact_rows is not None)
+        outputs, forwards = run_forward(group, size, is_padded=self._exact_rows is not None)
         self.forwards[site.name] += forwards
         self.rows[site.name] += rows
 
@@ -351,8 +358,7 @@ class Hub:
         job.call, self._running = None, job
         result, error = None, None
         try:
-            with torch.inference_mode():
-                result = enter(*value)
+            result = enter(*value)
         except Exception as raised:  # why: whatever a pipeline raises ends its own job only
             if is_device_lost(raised):
                 raise

@@ -22,6 +22,9 @@ COMPANY = 2.5
 """No job's forward takes more than so many times what it takes alone because others joined it."""
 POLITENESS = 1.75
 """… nor more than so many times because others' second and third jobs did."""
+CROWD = 3.0
+"""Where so many times the rows wait that such a forward holds, a larger one brings all of them
+their turns sooner: then the knee alone counts."""
 FIRST_CAP = 8
 """Before anything is measured: one grid of four with guidance."""
 
@@ -42,15 +45,20 @@ class Knee:
         """Take in that a forward of `rows` rows took `seconds`."""
         self._curves.setdefault(kind, _Curve()).observe(rows, seconds)
 
-    def cap(self, kind: Hashable, rows: int = FIRST_CAP) -> int:
-        """Return the most rows of a forward that is led by a call of this kind with `rows`."""
-        curve = self._curves.get(kind)
-        return curve.cap(rows) if curve else FIRST_CAP
+    def cap(
+        self,
+        kind: Hashable,
+        rows: int = FIRST_CAP,
+        waiting: int = 0,
+        company: float = COMPANY,
+    ) -> int:
+        """Return the most rows of a forward that is led by a call of this kind with `rows`.
 
-    def polite_cap(self, kind: Hashable, rows: int = FIRST_CAP) -> int:
-        """Return the most rows by which a forward of `rows` is not made much slower."""
+        `waiting` is the rows of all calls of this kind; unless they are a crowd, the forward takes
+        at most `company` times what the leader does alone.
+        """
         curve = self._curves.get(kind)
-        return curve.bearable(rows, POLITENESS) if curve else FIRST_CAP
+        return curve.cap(rows, waiting, company) if curve else FIRST_CAP
 
     def seconds_per_row(self, kind: Hashable) -> float:
         """Return what a row costs in the forwards seen of late; 0 before the first."""
@@ -82,10 +90,13 @@ class _Curve:
         self._forwards += 1
         self._cap = self._knee()
 
-    def cap(self, rows: int) -> int:
-        return min(self._worthwhile(), self.bearable(rows, COMPANY))
+    def cap(self, rows: int, waiting: int, company: float) -> int:
+        worthwhile = self._worthwhile()
+        if waiting >= CROWD * self._bearable(rows, COMPANY):
+            return worthwhile
+        return min(worthwhile, self._bearable(rows, company))
 
-    def bearable(self, rows: int, company: float) -> int:
+    def _bearable(self, rows: int, company: float) -> int:
         """Return the largest bucket that takes at most `company` times what `rows` do alone."""
         known = min(max(rows, self._rows[0]), self._rows[-1])
         most, fits = company * self._at(known), rows

@@ -3,6 +3,7 @@
 import inspect
 from collections.abc import Callable, Hashable, Iterable, Sequence
 from dataclasses import dataclass
+from itertools import chain
 from typing import Any
 
 import torch
@@ -65,12 +66,12 @@ class Site:
 
     def name_arguments(self, args: Sequence[Any], kwargs: dict[str, Any]) -> dict[str, Any]:
         """Return the arguments by name, without those that say nothing."""
-        named = dict(zip(self._names, args, strict=False)) | kwargs
-        return {
-            name: value
-            for name, value in named.items()
-            if name not in self._ignored and value is not self._defaults.get(name, named)
-        }
+        named: dict[str, Any] = {}
+        defaults = self._defaults
+        for name, value in chain(zip(self._names, args, strict=False), kwargs.items()):
+            if value is not defaults.get(name, named) and name not in self._ignored:
+                named[name] = value
+        return named
 
 
 @dataclass(slots=True, eq=False)
@@ -97,34 +98,105 @@ class Call:
     work: float = 0.0
 
 
+@dataclass(frozen=True, slots=True)
+class Form:
+    """What a job's calls at a site have in common, for as long as their arguments look alike."""
+
+    looks: dict[str, Any]
+    per_row: tuple[str, ...]
+    shared: dict[str, Any]
+    rows: int
+    is_ragged: bool
+    is_heavy: bool
+    device: torch.device
+    kind: Hashable
+    key: Hashable
+
+    def fits(self, named: dict[str, Any]) -> bool:
+        """Tell whether these arguments look as those did."""
+        return _is_alike(self.looks, named)
+
+
 def park(
     site: Site,
     named: dict[str, Any],
     claim: Claim,
     state: Hashable,
     content: Content,
+    forms: dict[str, Form],
 ) -> Call:
-    """Make the call that waits; `state` is the module state token its job wants."""
-    first = _find_first(named)
-    if first is None:
-        return _park_alone(site, named, claim, state)
+    """Make the call that waits; `state` is the module state token its job wants.
+
+    `forms` are those of the job's last calls, by site name.
+    """
+    form = forms.get(site.name)
+    if form is None or not form.fits(named):
+        first = _find_first(named)
+        if first is None:
+            return _park_alone(site, named, claim, state)
+        form = forms[site.name] = _form(site, named, first, state, content)
+    per_row = {name: named[name] for name in form.per_row}
+    for name in TIMES.intersection(per_row):
+        per_row[name] = _one_per_row(per_row[name], form.rows, form.device)
+    return Call(
+        site,
+        claim,
+        form.rows,
+        form.is_ragged,
+        form.is_heavy,
+        per_row,
+        form.shared,
+        form.kind,
+        form.key,
+        state,
+    )
+
+
+def _form(site: Site, named: dict[str, Any], first: Any, state: Hashable, content: Content) -> Form:
     rows, is_ragged = count_rows(first), isinstance(first, list)
     sample = first[0] if is_ragged else first
-    per_row, shared, signature = {}, {}, []
+    per_row, shared, signature = [], {}, []
     for name in sorted(named):
         value = named[name]
         if name in SHARED:
             shared[name] = value
             signature.append((name, describe(value, -1, False, content)))
             continue
+        per_row.append(name)
         if name in TIMES:
             value = _one_per_row(value, rows, sample.device)
-        per_row[name] = value
         signature.append((name, describe(value, rows, is_ragged, content)))
+    looks = {
+        name: _look(value, -1 if name in SHARED else rows, is_time=name in TIMES)
+        for name, value in named.items()
+    }
     kind = site.name, sample.dtype, sample.shape if is_ragged else sample.shape[1:]
     key = site.name, state, is_ragged, tuple(signature)
     is_heavy = not HEAVY.isdisjoint(named)
-    return Call(site, claim, rows, is_ragged, is_heavy, per_row, shared, kind, key, state)
+    return Form(looks, tuple(per_row), shared, rows, is_ragged, is_heavy, sample.device, kind, key)
+
+
+def _look(value: Any, rows: int, *, is_time: bool = False) -> Any:
+    """Return what a later argument is compared with; nothing is like a list or a tuple.
+
+    What has rows is compared by dtype and shape, all else has to be the very same.
+    """
+    if isinstance(value, torch.Tensor) and (is_time or (value.dim() and len(value) == rows)):
+        return value.dtype, value.shape
+    if isinstance(value, dict):
+        return {name: _look(part, rows) for name, part in value.items()}
+    return object() if isinstance(value, (list, tuple)) else value
+
+
+def _is_alike(look: Any, value: Any) -> bool:
+    if isinstance(look, tuple):
+        dtype, shape = look
+        return isinstance(value, torch.Tensor) and value.dtype == dtype and value.shape == shape
+    if isinstance(look, dict):
+        if not isinstance(value, dict) or look.keys() != value.keys():
+            return False
+        return all(_is_alike(part, value[name]) for name, part in look.items())
+    return look is value
 
 
 def _find_first(named: dict[str, Any]) -> Any:
@@ -147,6 +219,6 @@ def _park_alone(site: Site, named: dict[str, Any], claim: Claim, state: Hashable
 def _one_per_row(value: Any, rows: int, device: torch.device) -> torch.Tensor:
     """Return times as float, one for each row."""
     times = value if isinstance(value, torch.Tensor) else torch.tensor(value)
-    if not times.is_floating_point():
-        times = times.to(torch.float32)
-    return times.to(device).expand(rows) if times.dim() == 0 or len(times) != rows else times
+    if times.device != device or not times.is_floating_point():
+        times = times.to(device, times.dtype if times.is_floating_point() else torch.float32)
+    return times.expand(rows) if times.dim() == 0 or len(times) != rows else times

@@ -2,7 +2,7 @@
 
 import pytest
 
-from engine.knee import EXPLORE_EVERY, FIRST_CAP, Knee
+from engine.knee import COMPANY, CROWD, EXPLORE_EVERY, FIRST_CAP, POLITENESS, Knee
 
 
 def learn(knee, seconds, forwards=40):
@@ -59,6 +59,17 @@ def test_the_knee_follows_a_device_that_changes():
         knee.observe("unet", rows, max(0.01, rows * 0.0025))
     assert knee.cap("unet") == 4
     assert learn(knee, lambda _rows: 0.01, forwards=10 * EXPLORE_EVERY) == 64
+
+
+def test_company_is_limited_until_there_is_a_crowd():
+    """Nobody is slowed by more than the limit, unless so many wait that it serves them all."""
+    knee, seconds = Knee(), lambda rows: 0.01 + rows * 1e-3
+    learn(knee, seconds)
+    assert knee.cap("unet", 8) == 32
+    assert knee.cap("unet", 8, company=POLITENESS) == 16
+    assert knee.cap("unet", 8, waiting=CROWD * 32 - 1) == 32
+    for company in (COMPANY, POLITENESS):
+        assert knee.cap("unet", 8, waiting=CROWD * 32, company=company) == 64
 
 
 def test_a_clock_that_stands_still_breaks_nothing():
