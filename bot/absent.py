@@ -1,6 +1,8 @@
 """Midjourney's parameters that Easel does not have, each with the sentence that says so."""
 
-from bot.language import N_
+import re
+
+from bot.language import N_, _
 
 FILMS = N_("Easel paints pictures, no films.")
 OMNI = N_(
@@ -32,3 +34,13 @@ ABSENT: dict[str, str] = {
     ),
 }
 """Name of the parameter → what to say of it."""
+CODE = re.compile(r"(?:random|[0-9]+)\b.*", re.IGNORECASE | re.DOTALL)
+NO_CODES = N_(
+    "Codes and `random` name styles that only Midjourney has. Here a style is taken from a "
+    "picture: write `--sref` and its link, or attach it as `sref`."
+)
+
+
+def why_not(name: str, value: str) -> str:
+    """Return what is to be said of a value that Midjourney's parameter takes and ours does not."""
+    return _(NO_CODES) if name == "sref" and CODE.fullmatch(value) else ""

@@ -89,7 +89,7 @@ def _models(settings: Settings) -> list[Finding]:
         engine = Engine(engine_options(settings))
     except ModelError as error:
         return [Finding("model", str(error), fatal=True)]
-    return [
+    found = [
         Finding(
             f"model {card.title}, {card.width}x{card.height}, "
             f"{card.few_steps.steps if card.few_steps else card.default_steps} steps"
@@ -99,6 +99,10 @@ def _models(settings: Settings) -> list[Finding]:
         )
         for card in engine.models()
     ]
+    if engine.describes_by:
+        return [*found, Finding(f"pictures are described by {engine.describes_by}")]
+    remedy = "nothing here can look at pictures; name a captioner with CAPTIONER."
+    return [*found, Finding("pictures cannot be described", remedy)]
 
 
 def _token(settings: Settings) -> Finding:

@@ -6,7 +6,7 @@ import unicodedata
 from collections.abc import Sequence
 from typing import Any
 
-from bot.absent import ABSENT
+from bot.absent import ABSENT, why_not
 from bot.errors import UserError
 from bot.language import N_, _
 from bot.parameters import BY_NAME, PARAMETERS, Parameter
@@ -142,6 +142,8 @@ def read_value(row: Parameter, text: str, setting: Setting) -> Any:
         first, _space, rest = text.partition(" ")
         first = unicodedata.normalize("NFKC", first)
     value = row.read(first, setting)
+    if value is None and (sentence := why_not(row.name, first)):
+        raise UserError(sentence, title=_(INVALID))
     if value is None:
         raise UserError(
             _("`--{name}` must be {allowed}, as in `{row}`; found `{found}`.").format(

@@ -68,9 +68,11 @@ class Words:
         yield from (Caption(place=place) for place in self.places)
 
     def coloured(self, seen: Caption) -> Iterator[Caption]:
-        """The same in each colour."""
+        """The same in each colour, and with the second thing in each."""
         if seen.thing:
             yield from (replace(seen, colour=colour) for colour in self.colours)
+        if seen.other:
+            yield from (replace(seen, other_colour=colour) for colour in self.colours)
 
     def set_somewhere(self, seen: Caption) -> Iterator[Caption]:
         """The same in each place, and before a wall of each colour."""

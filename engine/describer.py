@@ -15,10 +15,10 @@ from torch import nn
 from engine.captioner import COUNT, Captioner
 from engine.captions import Words
 from engine.errors import N_, ModelError, PaintError, Sentence
-from engine.eyes import Eyes, has_tower
+from engine.eyes import Eyes
 from engine.recognition import recognise
 from engine.request import Request
-from engine.source import EMBEDDED
+from engine.source import EMBEDDED, has_tower
 
 log = logging.getLogger(__name__)
 

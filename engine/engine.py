@@ -21,7 +21,7 @@ from engine.policy import Lane
 from engine.quiet import hush
 from engine.reference_folder import ReferenceFolder
 from engine.request import Request
-from engine.source import Kind, find_sources
+from engine.source import EMBEDDED, Kind, find_sources, has_tower
 from engine.ticket import Aim, Ticket
 
 if TYPE_CHECKING:
@@ -125,6 +125,12 @@ class Engine:
         """Name the models of which nothing was downloaded before this engine was made."""
         sources = self._sources.items()
         return frozenset(name for name, one in sources if one.kind is Kind.HUB and not one.folder)
+
+    @property
+    def describes_by(self) -> str:
+        """Name what describes pictures; empty where nothing can."""
+        own = "Easel's own image tower" if has_tower(EMBEDDED) else ""
+        return self._options.captioner or own
 
     async def start(self) -> None:
         """Start the thread, which loads the model; jobs can be submitted meanwhile."""

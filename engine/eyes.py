@@ -17,18 +17,12 @@ from transformers import (
 )
 
 from engine.files import check_weights
+from engine.source import TOWER
 
-TOWER = "adapters/image_encoder"
-"""The tower's folder in that of the model."""
 AT_ONCE = 64
 """Texts encoded together."""
 REMEMBERED = 8192
 """Texts whose vectors are kept: the single words of all pictures, and the latest captions."""
-
-
-def has_tower(folder: Path) -> bool:
-    """Tell whether a model's folder has the weights to look with."""
-    return (folder / TOWER / "model.safetensors").exists()
 
 
 class Eyes:

@@ -45,6 +45,7 @@ def _score(eyes: Eyes, words: Words, seen: Tensor) -> dict[Caption, float]:
     ask_of_best(words.coloured)
     ask_of_best(words.sized, BEAM // 2)
     ask_of_best(lambda caption: words.joined(caption, things), BEAM // 4)
+    ask_of_best(words.coloured, BEAM // 4)
     return scores
 
 
@@ -54,7 +55,7 @@ def _best(scores: dict[Caption, float], width: int) -> list[Caption]:
 
 def _adds(seen: Caption, scores: dict[Caption, float]) -> bool:
     """Whether a second thing, or how many or large they are, makes a caption fit better."""
-    plain = replace(seen, other="", count=1, size="")
+    plain = replace(seen, other="", other_colour="", count=1, size="")
     return plain == seen or scores[seen] > scores.get(plain, 0.0)
 
 

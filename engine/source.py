@@ -19,6 +19,8 @@ from engine.files import (
 )
 
 EMBEDDED = Path(__file__).parent / "embedded"
+TOWER = "adapters/image_encoder"
+"""The folder, in the embedded model's, of what looks at pictures in the space of its words."""
 NAME = re.compile(r"[a-z0-9][a-z0-9._-]*")
 HUB_ID = re.compile(r"[A-Za-z0-9][\w.-]*/[\w.-]+")
 
@@ -124,6 +126,11 @@ def look_in_cache(source: Source) -> Source:
 
     index = try_to_load_from_cache(source.model, "model_index.json")
     return replace(source, folder=Path(index).parent) if isinstance(index, str) else source
+
+
+def has_tower(folder: Path) -> bool:
+    """Tell whether a model's folder has the weights to look at pictures with."""
+    return (folder / TOWER / "model.safetensors").exists()
 
 
 def _embedded(folder: Path) -> Source:

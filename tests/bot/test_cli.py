@@ -96,7 +96,7 @@ def test_doctor_says_one_line_for_each_thing(easel):
     run = easel("doctor")
 
     assert run.returncode == 0, run.stdout + run.stderr
-    for word in ("python", "torch", "model", "token", "data folder", "database"):
+    for word in ("python", "torch", "model", "described", "token", "data folder", "database"):
         assert any(word in line for line in run.stdout.splitlines()), word
 
 

@@ -112,8 +112,9 @@ def test_pictures_may_be_attached():
     ("text", "more", "says"),
     [
         ("--sref", {}, "`--sref` needs a value: links to pictures"),
-        ("--sref random", {}, "`--sref` must be links to pictures"),
-        ("--sref 123456", {}, "found `123456`"),
+        ("--sref random", {}, "name styles that only Midjourney has"),
+        ("--sref 20240613 --sw 50", {}, "a style is taken from a picture"),
+        ("--sref randomly", {}, "`--sref` must be links to pictures"),
         (f"--sref {A}::0", {}, "`--sref` must be"),
         ("--sref attached", {}, "attach one as `sref`, or write a link in its place"),
         ("--cref attached", {}, "attach one as `cref`"),

@@ -12,10 +12,10 @@ from engine.captions import Caption, Words
 from engine.describer import Describer
 from engine.errors import PaintError
 from engine.events import Described, Failed
-from engine.eyes import TOWER, Eyes, has_tower
+from engine.eyes import Eyes
 from engine.files import read_json
 from engine.recognition import MOST, recognise
-from engine.source import EMBEDDED
+from engine.source import EMBEDDED, TOWER, has_tower
 from engine.vocabulary import open_vocabulary, read_prompt
 
 CPU = torch.device("cpu")
