@@ -93,6 +93,9 @@ def text(
     threads: ThreadsOption = 1,
     batch: BatchOption = 128,
     feeders: FeedersOption = 0,
+    tower_only: Annotated[
+        bool, typer.Option("--tower-only", help="leave the text encoder of --from as it is")
+    ] = False,
 ) -> None:
     """Train the tokenizer, the text encoder and the image tower."""
     from engine.training.text import train_text

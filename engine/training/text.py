@@ -4,10 +4,12 @@ The same idea as CLIP (Radford et al. 2021, arXiv 2103.00020): in a batch, each 
 its own picture among all and each picture its own caption. The image tower is kept for later use.
 """
 
+import itertools
 import random
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -37,6 +39,8 @@ from engine.training.world import Scene, World, has_held_out_pair
 TOWER_SIDE = 64  # pixels; enough to tell things apart
 CAPTION_TOKENS = 40  # the training captions are short; attention is causal, so the rest can wait
 LARGEST_SCALE = 100.0
+TURNING_BATCHES = 24  # pairs for a tower's first look at another encoder's words
+RIDGE = 1e-3  # a share of the features' squares, which are near one
 
 
 def make_text_encoder(size: TextSize, tokenizer: CLIPTokenizer) -> CLIPTextModel:
@@ -100,6 +104,12 @@ def make_tower(size: TowerSize, width: int) -> CLIPVisionModelWithProjection:
 
 def see(tower: CLIPVisionModelWithProjection, pictures: Tensor) -> Tensor:
     """What the tower sees in pictures [B,3,H,W] in 0..1 of any size: vectors [B,W]."""
+    vectors: Tensor = tower.visual_projection(look(tower, pictures).pooler_output)
+    return vectors
+
+
+def look(tower: CLIPVisionModelWithProjection, pictures: Tensor) -> Any:
+    """The output of the tower before its projection."""
     side = tower.config.image_size
     if pictures.shape[2:] != (side, side):
         pictures = functional.interpolate(
@@ -109,8 +119,7 @@ def see(tower: CLIPVisionModelWithProjection, pictures: Tensor) -> Tensor:
         torch.tensor(numbers, device=pictures.device)[None, :, None, None]
         for numbers in (OPENAI_CLIP_MEAN, OPENAI_CLIP_STD)
     )
-    vectors: Tensor = tower(pixel_values=(pictures - mean) / deviation).image_embeds
-    return vectors
+    return tower.vision_model(pixel_values=(pictures - mean) / deviation)
 
 
 class Scale(nn.Module):
@@ -228,16 +237,25 @@ def train_text(
     muon_lr: float | None = 0.01,
     machine: Machine = CPU,
     feeders: int = 0,
+    is_tower_only: bool = False,
     seed: int = 2,
 ) -> Progress:
-    """Train tokenizer (at once), text encoder and image tower; all are kept in the folder."""
+    """Train tokenizer (at once), text encoder and image tower; all are kept in the folder.
+
+    With ``is_tower_only`` the text encoder of the start stays as it is, so that a denoiser which
+    knows it goes on with it, and the tower learns to see in its words.
+    """
     torch.manual_seed(seed)
     world = preset.world
     tokenizer = open_tokenizer(preset, plan)
     encoder = make_text_encoder(preset.text, tokenizer)
     start_from(plan.start, "text_encoder", encoder)
     encoder.to(machine.device)
-    tower = make_tower(preset.tower, preset.text.width).to(machine.device)
+    tower = make_tower(preset.tower, preset.text.width)
+    if plan.start and (plan.start / "adapters" / "image_encoder").exists():
+        start_from(plan.start / "adapters", "image_encoder", tower)
+    tower.to(machine.device)
+    encoder.requires_grad_(requires_grad=not is_tower_only)
     scale = Scale().to(machine.device)
     side = preset.tower.side
     sprites = read_pack(pack, world.things, world.arts, side)
@@ -245,12 +263,16 @@ def train_text(
     trainer = Trainer(
         plan,
         {"text_encoder": encoder, "tower": tower, "scale": scale},
-        make_optimizers([encoder, tower, scale], lr, muon_lr),
+        make_optimizers([tower, scale] if is_tower_only else [encoder, tower, scale], lr, muon_lr),
     )
     generator = machine.generator(seed + trainer.progress.samples)
     batches = feed(
         Pairs(world, sprites, tokenizer, batch), seed + trainer.progress.samples, feeders
     )
+
+    if is_tower_only and trainer.progress.steps == 0:
+        pairs = ((renderer.render(scenes, generator), ids) for scenes, ids in batches)
+        turn_towards(encoder, tower, itertools.islice(pairs, TURNING_BATCHES), machine)
 
     def compute_loss() -> tuple[Tensor, int]:
         scenes, ids = next(batches)
@@ -262,6 +284,28 @@ def train_text(
         return contrast_loss(similarity, same_meaning(scenes).to(machine.device)), batch
 
     return trainer.run(compute_loss)
+
+
+@torch.no_grad()
+def turn_towards(
+    encoder: CLIPTextModel,
+    tower: CLIPVisionModelWithProjection,
+    pairs: Iterable[tuple[Tensor, Tensor]],
+    machine: Machine,
+) -> None:
+    """Let the tower's projection say what the encoder says, as well as a straight map can.
+
+    Least squares over pairs of pictures and token ids: a tower that learnt beside another encoder
+    has seen the things already, and only names them otherwise.
+    """
+    seen, said = [], []
+    for pictures, ids in pairs:
+        seen.append(look(tower, pictures).pooler_output)
+        said.append(encoder(input_ids=ids.to(machine.device)).pooler_output)
+    features, wanted = torch.cat(seen), torch.cat(said)
+    ridge = RIDGE * len(features) * torch.eye(features.shape[1], device=machine.device)
+    weight = torch.linalg.solve(features.T @ features + ridge, features.T @ wanted)
+    tower.visual_projection.weight.copy_(weight.T)
 
 
 def open_tokenizer(preset: Preset, plan: Plan) -> CLIPTokenizer:

@@ -10,6 +10,8 @@ import pytest
 import torch
 from diffusers import StableDiffusionImg2ImgPipeline, StableDiffusionPipeline
 from safetensors.torch import load_file
+from torch import Tensor
+from torch.nn import functional
 
 from engine.training import bank as bank_module
 from engine.training.autoencoder import moment_loss, psnr_db, train_autoencoder
@@ -22,7 +24,16 @@ from engine.training.meter import Progress
 from engine.training.muon import orthogonalize
 from engine.training.presets import STAGE_A, DenoiserSize, Preset
 from engine.training.sharpen import Discriminator, gradient_penalty, train_sharp
-from engine.training.text import contrast_loss, draw_batch, load_tower, tokenize, train_text
+from engine.training.text import (
+    contrast_loss,
+    draw_batch,
+    load_tower,
+    make_tower,
+    see,
+    tokenize,
+    train_text,
+    turn_towards,
+)
 from engine.training.trainer import Plan, rate_at
 from engine.training.world import has_held_out_pair
 from engine.upscaler import Upscaler, load_upscaler
@@ -352,3 +363,26 @@ def test_measures_say_what_they_measure() -> None:
     latents = torch.randn(64, 4, 16, 16, generator=torch.Generator().manual_seed(0))
     assert moment_loss(latents) < 1e-3
     assert moment_loss(latents * 3) > 0.5
+
+
+def test_a_tower_turns_to_another_encoders_words(
+    preset: Preset, pack: Path, exported: Path, tmp_path: Path
+) -> None:
+    """The text encoder stays to the bit; a tower that knew nothing of it sees what it says."""
+    tokenizer, encoder = load_text(preset, tmp_path, exported)
+    strange = make_tower(preset.tower, preset.text.width)
+    pictures = torch.rand(48, 3, 32, 32)
+    ids = tokenize(tokenizer, ["a fox", "an apple", "a house in the snow"] * 16, 77)
+
+    def likeness() -> Tensor:
+        said = encoder(ids).pooler_output
+        return functional.cosine_similarity(see(strange, pictures), said).mean()
+
+    before = likeness()
+    turn_towards(encoder, strange, [(pictures, ids)], CPU)
+    assert likeness() > before + 0.2
+    plan = replace(plan_for(tmp_path / "text", 2), start=exported)
+    train_text(preset, pack, plan, batch=4, is_tower_only=True)
+    kept = load_file(tmp_path / "text" / "text_encoder.safetensors")
+    old = load_file(exported / "text_encoder" / "model.safetensors")
+    assert all(torch.equal(old[name].float(), kept[name]) for name in old)
