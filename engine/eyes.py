@@ -54,7 +54,7 @@ class Eyes:
     def see(self, picture: Image.Image) -> Tensor:
         """Return the vector (width) of a whole picture, whatever its shape."""
         side = self._tower.config.image_size
-        whole = picture.convert("RGB").resize((side, side), Image.Resampling.BICUBIC)
+        whole = picture.convert("RGB").resize((side, side), Image.Resampling.BILINEAR)
         prepare: Any = CLIPImageProcessorPil(size=side, crop_size=side)
         pixels = prepare(whole, return_tensors="pt").pixel_values.to(self._tower.device)
         return normalize(self._tower(pixels).image_embeds[0].float(), dim=-1)

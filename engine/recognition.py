@@ -8,7 +8,7 @@ from torch import Tensor
 from engine.captions import Caption, Words
 from engine.eyes import Eyes
 
-BEAM = 8
+BEAM = 6
 """So many captions are carried on from one question to the next."""
 OTHERS = 16
 """So many things are looked for beside the first one, or in its place."""
