@@ -11,7 +11,7 @@ from pathlib import Path
 
 from engine.files import read_json
 from engine.nouns import plural, with_article
-from engine.vocabulary import open_vocabulary, plain_form
+from engine.vocabulary import Reading, open_vocabulary, plain_form, read_prompt
 
 PREPOSITIONS = frozenset({"against", "among", "at", "beside", "by", "in", "on", "under"})
 ARTICLES = frozenset({"a", "an", "the"})
@@ -58,6 +58,10 @@ class Words:
         lists = ("things", "colours", "places", "styles")
         things, colours, places, styles = (tuple(card.get(name, ())) for name in lists)
         known = vocabulary.known if vocabulary else frozenset[str]()
+        if vocabulary:  # the signs in a name or two keep it from being read as it is written
+            things = tuple(
+                name for name in things if read_prompt(name, vocabulary) == Reading(name)
+            )
         return cls(things, colours, places, styles, known)
 
     # -- what else may be seen -------------------------------------------------------------------

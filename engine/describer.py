@@ -43,6 +43,7 @@ class Describer:
         self._device, self._folder = device, folder
         self._captioner = Captioner(captioner, device) if captioner else None
         self._eyes: Eyes | None = None
+        self._words = Words.read(folder)
 
     def describe(self, request: Request) -> tuple[str, ...]:
         """Return four prompts for the picture that the request starts from, the best first.
@@ -61,7 +62,7 @@ class Describer:
         if self._captioner is not None:
             return self._captioner.caption(picture, request.seed)
         eyes = self._open()
-        found = recognise(eyes, Words.read(self._folder), eyes.see(picture))
+        found = recognise(eyes, self._words, eyes.see(picture))
         first = request.seed % max(len(found) // COUNT, 1) * COUNT
         return tuple(found[first : first + COUNT])
 

@@ -71,7 +71,7 @@ def test_what_is_seen_is_said(seeing, eyes):
         found = recognise(eyes, words, eyes.read([text])[0])
         hits += found[0] == text
         assert len(set(found)) == MOST
-    assert hits >= 11
+    assert hits >= 9
 
 
 def test_every_caption_can_be_painted(seeing):
