@@ -61,6 +61,8 @@ def _likely(eyes: Eyes, words: Words, seen: Tensor, caption: Caption) -> list[st
     def read(things: Sequence[str], around: Caption) -> Tensor:
         return eyes.read([words.write(replace(around, thing=thing)) for thing in things])
 
+    if not caption.thing:
+        return []
     few = words.things[:: -(-len(words.things) // FEW)]
     change = (read(few, caption) - read(few, Caption())).mean(0)
     fit = normalize(read(words.things, Caption()) + change, dim=-1) @ seen

@@ -2,6 +2,7 @@
 
 import random
 import shutil
+from dataclasses import replace
 from types import SimpleNamespace
 
 import pytest
@@ -54,6 +55,15 @@ def eyes(seeing):
 def shown(ask, picture):
     """A request with a picture to be described."""
     return ask(prompt="", seed=0, image=str(picture), strength=1.0)
+
+
+@torch.inference_mode()
+def test_a_world_of_places_has_no_things_to_try(seeing, eyes):
+    """Where there are no things, places are said; where there is nothing at all, nothing."""
+    words = replace(Words.read(seeing), things=())
+    found = recognise(eyes, words, eyes.read(["a beach"])[0])
+    assert found[0] == "a beach"
+    assert recognise(eyes, replace(words, places=()), eyes.read(["a beach"])[0]) == []
 
 
 @torch.inference_mode()
