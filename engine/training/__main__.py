@@ -1,5 +1,7 @@
 """The command line of the training: one subcommand per part, each of them resumable."""
 
+import subprocess
+import sys
 from pathlib import Path
 from typing import Annotated
 
@@ -351,6 +353,30 @@ def evaluate(
         card=card,
         machine=find_machine(),
     )
+
+
+@app.command("all")
+def whole(
+    preset: PresetOption = "stage-b",
+    pack: PackOption = DEFAULT_PACK,
+    work: WorkOption = DEFAULT_WORK,
+    minutes: MinutesOption = 25,
+) -> None:
+    """Train every part, one beside the other where they can be, and measure; on a GPU, minutes."""
+    from engine.training.schedule import Stage, command_of, open_log, run_stages, stages_for
+
+    prepare(1)
+    has_gpu = not find_machine().is_cpu
+
+    def begin(stage: Stage) -> subprocess.Popen[bytes]:
+        words = command_of(stage, preset, pack, work, minutes, has_gpu=has_gpu)
+        return open_log(work, stage, [sys.executable, "-m", "engine.training", *words])
+
+    statuses = run_stages(stages_for(_preset(preset)), begin)
+    failed = [name for name, status in statuses.items() if status > 0]
+    if failed:
+        print(f"These parts failed: {', '.join(failed)}; see {work / 'log'}. All else was trained.")
+        raise typer.Exit(1)
 
 
 if __name__ == "__main__":
