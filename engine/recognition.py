@@ -17,6 +17,8 @@ LIKELY, FEW = 48, 12
 """So many things are tried in the place of the first one, chosen by what happens to a few."""
 SAMENESS = 0.015
 """What a caption loses for each thing that it says like one that was chosen before it."""
+ADDS = 0.03
+"""By so much a second thing, a number or a size must fit better than the caption without it."""
 MOST = 24
 """Captions of one picture, in all."""
 
@@ -75,9 +77,9 @@ def _best(scores: dict[Caption, float], width: int) -> list[Caption]:
 
 
 def _adds(seen: Caption, scores: dict[Caption, float]) -> bool:
-    """Whether a second thing, or how many or large they are, makes a caption fit better."""
+    """Whether a second thing, or how many or large they are, makes a caption fit much better."""
     plain = replace(seen, other="", other_colour="", count=1, size="")
-    return plain == seen or scores[seen] > scores.get(plain, 0.0)
+    return plain == seen or scores[seen] > scores.get(plain, 0.0) + ADDS
 
 
 def _choose(scores: dict[Caption, float]) -> list[Caption]:

@@ -187,8 +187,11 @@ def _tidy_configs(folder: Path) -> None:
     first line the pipeline would mix both. The second is written by AutoencoderTiny, which then
     warns that it does not know it.
     """
-    text, autoencoder = folder / "text_encoder" / "config.json", folder / "vae" / "config.json"
-    write_numbers(text, {**read_numbers(text), "dtype": "float32"})
+    autoencoder = folder / "vae" / "config.json"
+    for read in ("text_encoder", "adapters/image_encoder"):
+        if (folder / read / "config.json").exists():
+            numbers = read_numbers(folder / read / "config.json")
+            write_numbers(folder / read / "config.json", {**numbers, "dtype": "float32"})
     numbers = read_numbers(autoencoder)
     numbers.pop("block_out_channels", None)
     write_numbers(autoencoder, numbers)
@@ -204,12 +207,12 @@ def export_model(preset: Preset, work: Path, folder: Path, start: Path | None = 
     pipeline = load_pipeline(preset, work, start).to(torch.float16)
     pipeline.set_progress_bar_config(disable=True)
     pipeline.save_pretrained(new, safe_serialization=True)
-    _tidy_configs(new)
     tokenizer_model = pipeline.tokenizer.backend_tokenizer.model
     tokenizer_model.save(str(new / "tokenizer"))
     before = read_numbers(start / "easel.json").get("trained_samples", 0) if start else 0
     samples = before + read_numbers(work / "denoiser" / "progress.json").get("samples", 0)
     export_tower(preset, work / "text", new, start)
+    _tidy_configs(new)
     export_additions(work, new, start)
     has_upscaler = export_upscaler(work / "upscaler", new, start)
     write_card(preset, new, samples, UPSCALED_SCALE if has_upscaler else PLAIN_SCALE)
