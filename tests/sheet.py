@@ -129,7 +129,7 @@ async def show_jobs(a: Album) -> None:
     await a.slash("several prompts in one", "imagine", prompt="a {red, blue} fox --ar {1:1, 3:2}")
     await a.slash("a wrong parameter", "imagine", prompt="a fox --stylise 10 --chaos 900")
     await a.slash("words it does not know", "imagine", prompt="a quokka --seed 2")
-    await a.slash("/describe", "describe", image=await a.painter.download(grid["attachments"][0]))
+    await a.slash("/describe", "describe", image=await a.painter.download(single["attachments"][0]))
     await a.slash("/shorten", "shorten", prompt="a cute red fox sitting in the snow, stunning, 4k")
 
 
