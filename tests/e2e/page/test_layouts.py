@@ -180,9 +180,13 @@ async def layouts(play):
 
 
 async def send(page, line):
-    """Write a line and send it."""
+    """Write a line and send it; a command once the page has heard of it from the bot."""
     box = page.get_by_role("textbox", name="Message", exact=True)
     await box.fill(line)
+    while line.startswith("/") and not await page.get_by_role("option").count():
+        await page.wait_for_timeout(50)
+        await box.fill("")
+        await box.fill(line)
     await box.press("Enter")
 
 
