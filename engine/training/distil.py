@@ -9,7 +9,6 @@ from pathlib import Path
 
 import torch
 from diffusers import StableDiffusionPipeline, UNet2DConditionModel
-from diffusers.models.attention_processor import AttnProcessor
 from peft import LoraConfig
 from peft.utils.save_and_load import get_peft_model_state_dict
 from torch import Tensor, nn
@@ -17,10 +16,11 @@ from torch.nn import functional
 from transformers import CLIPTextModel
 
 from engine.training.bank import Bank
-from engine.training.denoiser import PROMPT_DROP, STEPS, NoiseSchedule, load_denoiser, read_words
+from engine.training.denoiser import PROMPT_DROP, STEPS, NoiseSchedule, load_denoiser
 from engine.training.machine import CPU, Machine
 from engine.training.meter import Progress
 from engine.training.muon import make_optimizers
+from engine.training.painter import Painter
 from engine.training.presets import Preset
 from engine.training.trainer import Plan, Trainer
 
@@ -115,21 +115,18 @@ def train_distilled(
     """Train the LoRA until the plan is over; the folder then holds it in diffusers' form too."""
     torch.manual_seed(seed)
     bank = Bank(bank_folder, machine)
-    denoiser = load_denoiser(preset, denoiser_folder, plan.start)
-    denoiser.to(machine.device, memory_format=torch.channels_last)
-    text_encoder.to(machine.device)
-    if machine.is_cpu:
-        denoiser.set_attn_processor(AttnProcessor())
+    painter = Painter(load_denoiser(preset, denoiser_folder, plan.start), text_encoder, machine)
+    denoiser = painter.denoiser
     add_lora(denoiser)
     lora = Lora(denoiser)
     trainer = Trainer(plan, {"lora": lora}, make_optimizers([lora], lr, muon_lr, 0.0))
     torch.manual_seed(seed + trainer.progress.samples)
-    leap = Leap(NoiseSchedule(machine.device))
-    nothing = read_words(text_encoder, bank.nothing, machine)
+    leap = Leap(painter.schedule)
+    nothing = painter.read(bank.nothing)
 
     def compute_loss() -> tuple[Tensor, int]:
         drawn = bank.draw(batch, PROMPT_DROP)
-        words = read_words(text_encoder, drawn.ids, machine)
+        words = painter.read(drawn.ids)
         with machine.autocast():
             loss = distillation_loss(denoiser, leap, drawn.latents, words, nothing)
         return loss, batch

@@ -3,14 +3,12 @@
 from collections.abc import Callable
 from typing import Any
 
-import torch
 from diffusers import UNet2DConditionModel
-from diffusers.models.attention_processor import AttnProcessor
 from torch import Tensor
 from transformers import CLIPTextModel
 
 from engine.training.bank import Drawn
-from engine.training.denoiser import NoiseSchedule, denoising_loss, read_words
+from engine.training.denoiser import NoiseSchedule, denoising_loss, place, read_words
 from engine.training.machine import CPU, Machine
 
 
@@ -21,16 +19,17 @@ class Painter:
         self, denoiser: UNet2DConditionModel, text_encoder: CLIPTextModel, machine: Machine = CPU
     ) -> None:
         self.machine = machine
-        self.denoiser = denoiser.to(machine.device, memory_format=torch.channels_last)
+        self.denoiser = place(denoiser, machine)
         self.text_encoder = text_encoder.to(machine.device)
         for module in (self.denoiser, self.text_encoder):
             module.eval().requires_grad_(requires_grad=False)
-        if machine.is_cpu:
-            # On a CPU the fused attention's way back takes three times as long as the plain one's.
-            self.denoiser.set_attn_processor(AttnProcessor())
         self.schedule = NoiseSchedule(machine.device)
+
+    def read(self, ids: Tensor) -> Tensor:
+        """What the text encoder says of token ids [B,T]: words [B,T,W]."""
+        return read_words(self.text_encoder, ids, self.machine)
 
     def loss(self, led: Callable[..., Any], drawn: Drawn) -> Tensor:
         """The denoiser's own loss over a batch, where something else leads it beside the words."""
-        words = read_words(self.text_encoder, drawn.ids, self.machine)
+        words = self.read(drawn.ids)
         return denoising_loss(led, self.schedule, drawn.latents, words, self.machine)

@@ -36,7 +36,6 @@ from engine.training.tokenizer import load_tokenizer, save_tokenizer, train_toke
 from engine.training.trainer import Plan, Trainer
 from engine.training.world import Scene, World, has_held_out_pair
 
-TOWER_SIDE = 64  # pixels; enough to tell things apart
 CAPTION_TOKENS = 40  # the training captions are short; attention is causal, so the rest can wait
 LARGEST_SCALE = 100.0
 TURNING_BATCHES = 24  # pairs for a tower's first look at another encoder's words
@@ -59,31 +58,6 @@ def make_text_encoder(size: TextSize, tokenizer: CLIPTokenizer) -> CLIPTextModel
         pad_token_id=tokenizer.pad_token_id,
     )
     return CLIPTextModel(config)
-
-
-class ImageTower(nn.Module):
-    """Pictures [B,3,64,64] in 0..1 to vectors [B,width]: five convolutions and a mean."""
-
-    def __init__(self, width: int, channels: tuple[int, ...] = (32, 64, 128, 256)) -> None:
-        super().__init__()
-        layers: list[nn.Module] = []
-        before = 3
-        for now in channels:
-            layers += [
-                nn.Conv2d(before, now, 3, stride=2, padding=1),
-                nn.GroupNorm(8, now),
-                nn.SiLU(),
-            ]
-            before = now
-        layers += [nn.Conv2d(before, before, 3, padding=1), nn.GroupNorm(8, before), nn.SiLU()]
-        self.layers = nn.Sequential(*layers)
-        self.head = nn.Linear(before * 4, width)
-
-    def forward(self, pictures: Tensor) -> Tensor:
-        """One vector per picture; the four quarters are pooled apart, so that places count."""
-        features = functional.adaptive_avg_pool2d(self.layers(pictures * 2 - 1), 2)
-        vectors: Tensor = self.head(features.flatten(1))
-        return vectors
 
 
 def make_tower(size: TowerSize, width: int) -> CLIPVisionModelWithProjection:
