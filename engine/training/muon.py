@@ -24,17 +24,42 @@ def has_fast_bf16(tensor: Tensor) -> bool:
 
 def orthogonalize(matrices: Tensor) -> Tensor:
     """The nearest semi-orthogonal ones to [..., rows, columns], roughly: singular values near 1."""
-    a, b, c = QUINTIC
     tall = matrices.shape[-2] > matrices.shape[-1]
-    x: Tensor = matrices.to(torch.bfloat16 if has_fast_bf16(matrices) else torch.float32)
-    if tall:
-        x = x.mT
+    x = matrices.mT if tall else matrices
+    is_wide = x.shape[-1] > 2 * x.shape[-2]
+    in_bf16 = has_fast_bf16(matrices) and not is_wide
+    x = x.to(torch.bfloat16 if in_bf16 else torch.float32)
     x = x / (x.norm(dim=(-2, -1), keepdim=True) + 1e-7)
+    x = even_out_wide(x) if is_wide else even_out(x)
+    nearest: Tensor = x.mT if tall else x
+    return nearest.to(matrices.dtype)
+
+
+def even_out(x: Tensor) -> Tensor:
+    """Newton-Schulz steps on wide matrices of length one."""
+    a, b, c = QUINTIC
     for _ in range(STEPS):
         gram = x @ x.mT
         x = a * x + (b * gram + c * gram @ gram) @ x
-    nearest: Tensor = x.mT if tall else x
-    return nearest.to(matrices.dtype)
+    return x
+
+
+def even_out_wide(x: Tensor) -> Tensor:
+    """The same for matrices much wider than high, at a third of the cost for a kernel's.
+
+    Each step multiplies x from the left by a polynomial of x @ x.mT, and polynomials of one
+    matrix commute: so the steps are taken among the small square ones. That squares what is
+    small, hence in float32.
+    """
+    a, b, c = QUINTIC
+    gram = x @ x.mT
+    one = torch.eye(gram.shape[-1], device=x.device).expand_as(gram)
+    product = one
+    for _ in range(STEPS):
+        step = a * one + b * gram + c * gram @ gram
+        product = step @ product
+        gram = step @ gram @ step
+    return product @ x
 
 
 def _alike(parameters: Iterable[nn.Parameter]) -> list[list[nn.Parameter]]:

@@ -120,37 +120,6 @@ STAGE_B1_THINGS = """
 """
 
 
-def stage_b1() -> Preset:
-    """Between the stages: stage A and what a newcomer asks for next, at the same size."""
-    new = _words(STAGE_B1_THINGS)
-    world = World(
-        things=STAGE_A.world.things + new,
-        favoured=new,
-        colours=tuple(COLOURS),
-        places=(
-            *STAGE_A.world.places,
-            *_words(
-                "ocean, mountains, lake, autumn forest, sunlit forest, clouds, city at night, "
-                "room, table, rain, road, garden"
-            ),
-        ),
-        arts=STAGE_A.world.arts,
-        styles=_words(
-            "watercolor, oil painting, pencil sketch, pixel art, neon, black and white, "
-            "ink wash, abstract, cubist"
-        ),
-        several_share=0.05,
-        most=3,
-        pair_share=0.05,
-        empty_share=0.05,
-        related_share=0.5,
-        sized_share=0.06,
-        styled_share=0.2,
-        chinese_share=0.3,
-    )
-    return replace(STAGE_A, name="stage-b1", world=world, bank_scenes=40_960)
-
-
 STAGE_B_ARTS = (
     "fluent-3d", "fluent-emoji", "fluent-emoji-flat", "noto", "twemoji", "noto-v1", "emojione",
     "fxemoji", "streamline-emojis",
@@ -162,7 +131,9 @@ def stage_b() -> Preset:
     known = all_things()
     world = World(
         things=tuple(known),
-        favoured=tuple(name for name in stage_b1().world.things if name in known),
+        favoured=tuple(
+            name for name in STAGE_A.world.things + _words(STAGE_B1_THINGS) if name in known
+        ),
         colours=tuple(COLOURS),
         places=tuple(PLACES),
         arts=STAGE_B_ARTS,
@@ -187,6 +158,32 @@ def stage_b() -> Preset:
         denoiser=DenoiserSize(channels=(64, 144, 208), head_width=16),
         bank_scenes=400_000,
         shapes=((320, 208), (208, 320), (336, 192), (192, 336), (288, 224), (224, 288)),
+    )
+
+
+def stage_b1() -> Preset:
+    """Between the stages: stage B's networks on fewer things in one design, at 128 pixels."""
+    whole = stage_b()
+    world = replace(
+        whole.world,
+        things=STAGE_A.world.things + _words(STAGE_B1_THINGS),
+        favoured=_words(STAGE_B1_THINGS),
+        arts=STAGE_A.world.arts,
+        several_share=0.08,
+        pair_share=0.08,
+        triple_share=0.02,
+        many_share=0.02,
+        sized_share=0.06,
+        styled_share=0.2,
+    )
+    return replace(
+        whole,
+        name="stage-b1",
+        world=world,
+        side=STAGE_A.side,
+        first_side=0,
+        bank_scenes=40_960,
+        shapes=STAGE_A.shapes,
     )
 
 

@@ -21,7 +21,7 @@ from engine.training.denoiser import Banks, NoiseSchedule, draw_steps, train_den
 from engine.training.export import export_model, load_autoencoder, load_text
 from engine.training.machine import CPU
 from engine.training.meter import Progress
-from engine.training.muon import orthogonalize
+from engine.training.muon import even_out, orthogonalize
 from engine.training.presets import STAGE_A, DenoiserSize, Preset
 from engine.training.sharpen import Discriminator, gradient_penalty, train_sharp
 from engine.training.text import (
@@ -315,6 +315,13 @@ def test_orthogonalizing_evens_out_all_directions() -> None:
     values = torch.linalg.svdvals(orthogonalize(matrix))
     assert values.min() > 0.5
     assert values.max() < 1.5
+
+
+def test_wide_matrices_are_evened_out_as_all_others_are() -> None:
+    """The short cut among small square matrices ends where the long way ends, however uneven."""
+    directions = torch.linalg.qr(torch.randn(24, 24))[0] * torch.logspace(0, -4, 24)
+    wide = directions @ torch.linalg.qr(torch.randn(216, 24))[0].T
+    assert torch.allclose(orthogonalize(wide), even_out(wide / wide.norm()), atol=1e-3)
 
 
 def test_matrices_of_one_shape_are_orthogonalized_together() -> None:
