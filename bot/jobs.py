@@ -102,7 +102,8 @@ class Job:
     so that only the token reaches it. `crashes` counts the processes that died with the job
     inside. `doubtful` jobs come from a backup and may have been posted by who came after it.
     `eta_s` is what the painter was told, `language` the one that its message speaks. The times are
-    Unix times, set by the store.
+    Unix times, set by the store; `lease_until` is None unless a process has the job inside and
+    means to go on with it.
     """
 
     id: int
@@ -133,6 +134,7 @@ class Job:
     started_at: float | None = field(default=None, compare=False)
     painted_at: float | None = field(default=None, compare=False)
     changed_at: float | None = field(default=None, compare=False)
+    lease_until: float | None = field(default=None, compare=False)
 
     @property
     def cost(self) -> float:

@@ -128,6 +128,8 @@ class Runner:
         until = time.monotonic() + timeout_s
         self._stopping.set()
         self._woken.set()
+        with contextlib.suppress(DiskError):
+            await self._store.end_leases()
         with contextlib.suppress(TimeoutError):  # a single step of a large model may be too long
             async with asyncio.timeout(timeout_s * 0.85):
                 await self._engine.drain(timeout_s * 0.7)
@@ -154,13 +156,14 @@ class Runner:
                 self.disk.fail(error)
 
     async def _take_up(self, job: Job) -> None:
+        died = job.lease_until is not None  # not where it was stopped, and then killed
         match job.state:
-            case State.RUNNING if job.crashes + 1 >= CRASHES:
+            case State.RUNNING if died and job.crashes + 1 >= CRASHES:
                 with speaking(job.language):
                     why = _(POISON).format(times=CRASHES)
                 await self._end(await self._store.to_failed(job.id, why))
             case State.RUNNING:
-                await self._store.back_to_accepted(job.id, crashed=True)
+                await self._store.back_to_accepted(job.id, counted=died, crashed=died)
             case State.PAINTED | State.DELIVERING:
                 self._start(self._deliver(job), self._deliveries)
 

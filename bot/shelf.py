@@ -1,15 +1,15 @@
 """What the store tells of itself, keeps and gives away: numbers for the operator, favourites,
-old pictures.
-
-Only what reads many rows at once, and what becomes of old pictures; jobs' steps are the store's.
+posted messages, old pictures; jobs' steps are the store's.
 """
 
+import dataclasses
 import json
 import time
 from collections.abc import Collection, Sequence
 from typing import Any
 
 from bot.database import Database
+from bot.jobs import Posted
 
 RECENT = 200
 """So many painted jobs are looked at for what is measured."""
@@ -93,6 +93,27 @@ class Shelf(Database):
     async def _change_favourite(self, sql: str, values: Sequence[object]) -> bool:
         async with self._write() as connection:
             return (await connection.execute(sql, values)).rowcount == 1
+
+    async def add_message(self, posted: Posted) -> None:
+        """Keep a message of ours, to be found from a reaction, unless its job is deleted."""
+        async with self._write() as connection:
+            await connection.execute(
+                "INSERT OR REPLACE INTO messages"
+                " (message_id, channel_id, guild_id, job_id, tile, user_id)"
+                " SELECT :message_id, :channel_id, :guild_id, id, :tile, :user_id"
+                " FROM jobs WHERE id = :job_id",
+                dataclasses.asdict(posted),
+            )
+
+    async def message(self, message_id: int) -> Posted | None:
+        """Return a message of ours, or None if it is none (or no longer there)."""
+        rows = await self._read("SELECT * FROM messages WHERE message_id = ?", (message_id,))
+        return next((Posted(**dict(row)) for row in rows), None)
+
+    async def forget_message(self, message_id: int) -> None:
+        """Forget a message that was deleted; its job and pictures stay."""
+        async with self._write() as connection:
+            await connection.execute("DELETE FROM messages WHERE message_id = ?", (message_id,))
 
     async def is_posted(self, channel_id: int, job_id: int, tile: int | None = None) -> bool:
         """Say whether a channel has a message of ours with this picture, or this grid."""

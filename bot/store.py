@@ -21,7 +21,6 @@ from bot.jobs import (
     Kind,
     Lane,
     Picture,
-    Posted,
     State,
     WrongStateError,
     asked_at,
@@ -35,7 +34,7 @@ LEASE_S = 60.0
 ALONE_AFTER = 2
 """A job inside which so many processes died is next painted with nothing beside it."""
 
-_TIMES = ("accepted_at", "started_at", "painted_at", "changed_at")
+_TIMES = ("accepted_at", "started_at", "painted_at", "changed_at", "lease_until")
 _COLUMNS = tuple(field.name for field in dataclasses.fields(Job))
 _GIVEN = tuple(name for name in _COLUMNS if name not in _TIMES)
 _FLAGS = ("ephemeral", "member", "doubtful")
@@ -44,7 +43,7 @@ _UNFINISHED_SQL = ", ".join(f"'{state}'" for state in _UNFINISHED)
 
 
 class Store(Shelf):
-    """Jobs, pictures, posted messages and the servers' settings.
+    """Jobs, their pictures, and the servers' settings.
 
     The steps `to_…` and `back_to_accepted` return the job as it then stands, and raise
     `WrongStateError` without changing anything where `jobs.FOLLOWS` does not allow the step.
@@ -201,6 +200,11 @@ class Store(Shelf):
             sql = "SELECT * FROM jobs WHERE state = 'running' AND coalesce(lease_until, 0) < ?"
             return [_job(row) for row in await connection.execute_fetchall(sql, (now,))]
 
+    async def end_leases(self) -> None:
+        """This process is about to stop: what is inside it now was not what killed it."""
+        async with self._write() as connection:
+            await connection.execute("UPDATE jobs SET lease_until = NULL WHERE state = 'running'")
+
     # -- steps --------------------------------------------------------------------------------
 
     async def to_running(self, job_id: int) -> Job:
@@ -279,33 +283,12 @@ class Store(Shelf):
         async with self._write() as connection:
             return await _take_step(connection, job_id, to, change, values)
 
-    # -- pictures and messages ----------------------------------------------------------------
+    # -- pictures -----------------------------------------------------------------------------
 
     async def pictures(self, job_id: int) -> tuple[Picture, ...]:
         """Return the job's tiles in order; empty before it is painted."""
         rows = await self._read("SELECT * FROM pictures WHERE job_id = ? ORDER BY tile", (job_id,))
         return tuple(Picture(**dict(row)) for row in rows)
-
-    async def add_message(self, posted: Posted) -> None:
-        """Keep a message of ours, to be found from a reaction, unless its job is deleted."""
-        async with self._write() as connection:
-            await connection.execute(
-                "INSERT OR REPLACE INTO messages"
-                " (message_id, channel_id, guild_id, job_id, tile, user_id)"
-                " SELECT :message_id, :channel_id, :guild_id, id, :tile, :user_id"
-                " FROM jobs WHERE id = :job_id",
-                dataclasses.asdict(posted),
-            )
-
-    async def message(self, message_id: int) -> Posted | None:
-        """Return a message of ours, or None if it is none (or no longer there)."""
-        rows = await self._read("SELECT * FROM messages WHERE message_id = ?", (message_id,))
-        return next((Posted(**dict(row)) for row in rows), None)
-
-    async def forget_message(self, message_id: int) -> None:
-        """Forget a message that was deleted; its job and pictures stay."""
-        async with self._write() as connection:
-            await connection.execute("DELETE FROM messages WHERE message_id = ?", (message_id,))
 
     # -- settings of servers ------------------------------------------------------------------
 

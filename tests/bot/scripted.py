@@ -175,11 +175,14 @@ class House:
         )
         assert await self.store.accept(job)
 
-    @contextlib.asynccontextmanager
-    async def running(self, stop_s: float = 1.0):
-        runner = Runner(
+    def runner(self) -> Runner:
+        return Runner(
             self.store, self.engine, self.data, self.outbox, self.limits, inspector=self.inspector
         )
+
+    @contextlib.asynccontextmanager
+    async def running(self, stop_s: float = 1.0):
+        runner = self.runner()
         work = asyncio.create_task(runner.run())
         try:
             yield runner

@@ -144,6 +144,24 @@ async def test_a_job_that_kills_the_process_is_given_up(house):
     assert house.outbox.reported == [(1, State.FAILED, given_up)]
 
 
+async def test_an_impatient_operator_costs_no_painter_a_job(house, monkeypatch):
+    """A process that is killed while it stops has not died of the jobs inside it."""
+    await crashed_at(house, State.RUNNING, crashes=CRASHES - 1)
+    draining = asyncio.Event()
+
+    async def drain(timeout_s):
+        draining.set()
+        await asyncio.sleep(timeout_s)
+
+    with monkeypatch.context() as patched:
+        patched.setattr(house.engine, "drain", drain)
+        stopping = asyncio.create_task(house.runner().stop(60))
+        await draining.wait()
+        stopping.cancel()  # here the process is killed
+    async with house.running():
+        await house.until(State.DONE)
+
+
 async def test_a_failure_is_told_in_its_own_words(house):
     """The engine's sentence reaches the painter, and the next job is painted."""
     house.engine.endings[1] = [Failed("The model is broken.")]
