@@ -90,11 +90,16 @@ def start_from(folder: Path | None, part: str, module: nn.Module) -> None:
 def load_checkpoint(
     folder: Path, modules: Mapping[str, nn.Module], optimizers: Sequence[Optimizer]
 ) -> dict[str, Any]:
-    """Fill modules and optimizers; the numbers of the checkpoint, empty when there is none."""
+    """Fill modules and optimizers; the numbers of the checkpoint, empty when there is none.
+
+    A checkpoint that travelled without its optimizers, which are half of it, begins with new ones.
+    """
     numbers = read_numbers(folder / "progress.json")
     if numbers:
         for name, module in modules.items():
             load_weights(folder, name, module)
         for row, optimizer in enumerate(optimizers):
-            _fill_optimizer(optimizer, load_file(folder / f"optimizer-{row}.safetensors"))
+            state = folder / f"optimizer-{row}.safetensors"
+            if state.exists():
+                _fill_optimizer(optimizer, load_file(state))
     return numbers

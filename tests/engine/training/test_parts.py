@@ -109,6 +109,19 @@ def test_resuming_restores_the_optimizer(preset: Preset, pack: Path, tmp_path: P
     assert before == after
 
 
+def test_a_checkpoint_travels_without_its_optimizers(
+    preset: Preset, pack: Path, tmp_path: Path
+) -> None:
+    """Training goes on from weights and progress alone, which are half of a checkpoint."""
+    folder = tmp_path / "autoencoder"
+    train_autoencoder(preset, pack, plan_for(folder, 2), batch=2)
+    for path in folder.glob("optimizer-*"):
+        path.unlink()
+    later = train_autoencoder(preset, pack, plan_for(folder, 3, resume=True), batch=2)
+    assert later.steps == 3
+    assert list(folder.glob("optimizer-*"))
+
+
 def test_the_export_opens_in_stock_diffusers(preset: Preset, work: Path, tmp_path: Path) -> None:
     """from_pretrained needs nothing of Easel, and both stock pipelines paint with it."""
     folder = tmp_path / "embedded"
