@@ -13,13 +13,15 @@ Discord takes more than it describes; these relaxations, and no others, are made
 """
 
 import functools
+import hashlib
 import json
 import re
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
-from jsonschema import Draft202012Validator
+from jsonschema import Draft202012Validator, ValidationError
+from jsonschema.validators import extend
 
 Json = dict[str, Any]
 FILE = Path(__file__).parents[1] / "data" / "discord-openapi.json"
@@ -51,6 +53,10 @@ class Description:
     """Discord's OpenAPI description, ready to check with."""
 
     def __init__(self, file: Path = FILE) -> None:
+        self._faultless: set[bytes] = set()
+        self._glanced: dict[tuple[int, int], bool] = {}
+        glances = {"$ref": self._glance_at_reference, "anyOf": self._glance_at_union}
+        self._glance = extend(Draft202012Validator, glances)
         self.spec: Json = relax(json.loads(file.read_text()))
         literal_first = sorted(
             self.spec["paths"], key=lambda p: [s[:1] == "{" for s in p.split("/")]
@@ -157,16 +163,29 @@ class Description:
         pointer += "/content/application~1json/schema"
         yield from (f"response {f}" for f in self._check(pointer, exchange.response, set()))
 
-    def _check(self, pointer: str, value: Any, ignored: set[str]) -> Iterator[str]:
-        validator = self.validator(pointer)
-        for error in validator.iter_errors(value):
-            yield _deepest(error)
-        schema = self.resolve({"$ref": f"#/{pointer.replace('%7B', '{').replace('%7D', '}')}"})
+    def _check(self, pointer: str, value: Any, ignored: set[str]) -> list[str]:
+        """All that is wrong with a value; what was found faultless is not looked at again."""
+        text = json.dumps([pointer, sorted(ignored), value])
+        key = hashlib.sha256(text.encode()).digest()
+        if key in self._faultless:
+            return []
+        self._glanced.clear()
+        found = [*self._misfits(pointer, value, ignored)]
+        if not found:
+            self._faultless.add(key)
+        return found
+
+    def _misfits(self, pointer: str, value: Any, ignored: set[str]) -> Iterator[str]:
+        schema = {"$ref": f"#/{pointer.replace('%7B', '{').replace('%7D', '}')}"}
+        if not self._fits(schema, value):
+            yield from map(_deepest, self.validator(pointer).iter_errors(value))
         yield from (f"{where} is not described" for where in self._unknown(value, schema, ignored))
 
     def _unknown(self, value: Any, schema: Json, ignored: set[str], at: str = "") -> Iterator[str]:
         """Keys that no schema knows: the description does not forbid them, Discord drops them."""
-        schemas = list(self._branches(schema, value))
+        if not isinstance(value, dict | list):
+            return
+        schemas = list({id(branch): branch for branch in self._branches(schema, value)}.values())
         if isinstance(value, list):
             items = [s["items"] for s in schemas if "items" in s]
             for entry in value if items else []:
@@ -197,8 +216,19 @@ class Description:
             yield from self._branches(inner, value)
 
     def _fits(self, schema: Json, value: Any) -> bool:
-        whole = {**schema, "components": self.spec["components"]}
-        return bool(Draft202012Validator(whole).is_valid(value))
+        """Say whether a part of the value at hand fits, and not why: every pair is tried once."""
+        pair = (id(schema), id(value))
+        if pair not in self._glanced:
+            self._glanced[pair] = self._glance(schema).is_valid(value)
+        return self._glanced[pair]
+
+    def _glance_at_reference(self, _: Any, ref: str, value: Any, __: Json) -> Iterator[Any]:
+        if not self._fits(self.resolve({"$ref": ref}), value):
+            yield ValidationError("does not fit")
+
+    def _glance_at_union(self, _: Any, branches: list[Json], value: Any, __: Json) -> Iterator[Any]:
+        if not any(self._fits(branch, value) for branch in branches):
+            yield ValidationError("no branch fits")
 
 
 def _deepest(error: Any) -> str:
