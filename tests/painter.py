@@ -4,9 +4,10 @@
 """
 
 import asyncio
+import contextlib
 import json
 import time
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from typing import Any, Self
 
 import aiohttp
@@ -110,11 +111,17 @@ class Painter:
             self.channel_id = next(c["id"] for c in channels if c["name"] == name)
         return self.channel_id
 
-    async def messages(self, channel_id: str | None = None, limit: int = 50) -> list[Json]:
+    async def messages(
+        self, channel_id: str | None = None, limit: int = 50, after: str = "0"
+    ) -> list[Json]:
         """The channel's messages as this person sees them, newest last."""
         path = f"/page/channels/{channel_id or self.channel_id}/messages"
-        rows: list[Json] = await self.call("GET", path, limit=str(limit))
+        rows: list[Json] = await self.call("GET", path, limit=str(limit), after=after)
         return rows
+
+    async def newest(self) -> str:
+        """The id of the channel's newest message, with which `messages(after=…)` begins."""
+        return next((row["id"] for row in await self.messages(limit=1)), "0")
 
     async def told(self) -> Json:
         """The newest message that this person alone sees."""
@@ -127,24 +134,34 @@ class Painter:
         channel_id: str | None = None,
     ) -> Json:
         """The newest message of the channel that fits, as soon as there is one."""
-        until = time.monotonic() + timeout_s
+        rows: list[Json] = []
+
+        async def look() -> Json | None:
+            rows[:] = await self.messages(channel_id)
+            return next((row for row in reversed(rows) if wanted(row)), None)
+
+        try:
+            return await self.until(look, timeout_s)
+        except TimeoutError:
+            contents = [(r["id"], r["content"], len(r["attachments"])) for r in rows[-8:]]
+            raise TimeoutError(
+                f"no such message in {timeout_s} s; the newest are {contents}"
+            ) from None
+
+    async def until(self, look: Callable[[], Awaitable[Any]], timeout_s: float = PATIENCE_S) -> Any:
+        """What `look` finds, asked again whenever something happens, until it is not None."""
+        end = time.monotonic() + timeout_s
         while True:
             seen = len(self.events)
-            rows = await self.messages(channel_id)
-            found = [row for row in rows if wanted(row)]
-            if found:
-                return found[-1]
-            left_s = until - time.monotonic()
+            if (found := await look()) is not None:
+                return found
+            left_s = end - time.monotonic()
             if left_s <= 0:
-                contents = [(r["id"], r["content"], len(r["attachments"])) for r in rows[-8:]]
-                raise TimeoutError(f"no such message in {timeout_s} s; the newest are {contents}")
+                raise TimeoutError(f"it did not come in {timeout_s} s")
             async with self._changed:
                 if len(self.events) == seen:
-                    with_timeout = self._changed.wait()
-                    try:
-                        await asyncio.wait_for(with_timeout, min(left_s, 1.0))
-                    except TimeoutError:
-                        continue
+                    with contextlib.suppress(TimeoutError):
+                        await asyncio.wait_for(self._changed.wait(), min(left_s, 1.0))
 
     async def wait_for_event(
         self,

@@ -58,23 +58,25 @@ class Crowd:
 
     async def refused(self, person, gesture) -> bool:
         """Make a gesture; say whether its answer was a refusal."""
-        before = {m["id"] for m in await person.messages()}
+        before = await person.newest()
         await gesture
-        for _ in range(1200):
-            new = [m for m in await person.messages() if m["id"] not in before]
+
+        async def look():
+            new = await person.messages(after=before)
             mine = [m for m in new if m.get("ephemeral_to") == person.id]
             if mine:
                 return self.is_refusal(mine[-1])
             if any(person.id in json.dumps(m.get("interaction_metadata") or {}) for m in new):
                 return False
-            await asyncio.sleep(0.05)
-        raise AssertionError("there was no answer at all")
+            return None
+
+        return await person.until(look)
 
     async def refused_quietly(self, person, gesture) -> bool:
         """The same for a gesture that changes a message, or opens a window; and its answer."""
-        before = {m["id"] for m in await person.messages()}
+        before = await person.newest()
         self.answer = await gesture
-        new = [m for m in await person.messages() if m["id"] not in before]
+        new = await person.messages(after=before)
         return any(self.is_refusal(m) for m in new if m.get("ephemeral_to") == person.id)
 
     async def picture(self, person, grid=None):
