@@ -27,6 +27,11 @@ def load_helper(path: str):
     return sys.modules[name]
 
 
+def open_nursery():
+    """Open the process whose forks are bots."""
+    return load_helper("e2e/nursery.py").open_nursery(ROOT)
+
+
 class Person(load_helper("painter.py").Painter):
     """Somebody in the playground who paints."""
 
@@ -55,11 +60,18 @@ class Person(load_helper("painter.py").Painter):
 
 
 class Bot:
-    """`python -m bot.app` on a data folder; it can be stopped, killed and started again."""
+    """`python -m bot.app` on a data folder; it can be stopped, killed and started again.
 
-    def __init__(self, folder: Path, model: Path, server, **environment: str) -> None:
+    Unless it is to start `cold`, it is spared importing torch once more: a test needs that
+    where it tells what is imported, or looks on while the model loads.
+    """
+
+    def __init__(
+        self, folder: Path, model: Path, server, *, cold: bool = False, **environment: str
+    ) -> None:
         folder.mkdir(parents=True, exist_ok=True)
         self.folder, self.server = folder, server
+        self._nursery = None if cold else open_nursery()
         self.data = folder / "data"
         self.process: asyncio.subprocess.Process | None = None
         self._log = folder / "bot.log"
@@ -77,14 +89,20 @@ class Bot:
 
     async def start(self, *, online: bool = True, **environment: str) -> None:
         """Start the process; with `online`, wait until it is connected."""
-        with self._log.open("ab") as log:
-            self.process = await asyncio.create_subprocess_exec(
-                sys.executable, "-m", "bot.app",
-                stdout=log, stderr=log, cwd=self.folder,
-                env={**self._environment, **environment},
-            )  # fmt: skip
+        before = self.log.count("Easel is online as")
+        environment = {**self._environment, **environment}
+        if self._nursery is None:
+            with self._log.open("ab") as log:
+                self.process = await asyncio.create_subprocess_exec(
+                    sys.executable, "-m", "bot.app",
+                    stdout=log, stderr=log, cwd=self.folder, env=environment,
+                )  # fmt: skip
+        else:
+            self.process = await asyncio.to_thread(
+                self._nursery.start, self._log, self.folder, environment
+            )
         if online:
-            await self.until("Easel is online as", self.log.count("Easel is online as") + 1)
+            await self.until("Easel is online as", before + 1)
 
     @property
     def log(self) -> str:
@@ -140,13 +158,13 @@ class Stage:
 
 
 @contextlib.asynccontextmanager
-async def open_stage(folder, model, *, start=True, environment=None, **options):
+async def open_stage(folder, model, *, start=True, cold=False, environment=None, **options):
     """Open a playground with a bot; at the end neither may have had a bug of its own."""
     from bot.playground.server import Playground
 
     server = Playground(folder / "playground", token=TOKEN, record=True, **options)
     await server.start()
-    bot = Bot(folder, model, server, **(environment or {}))
+    bot = Bot(folder, model, server, cold=cold, **(environment or {}))
     try:
         async with contextlib.AsyncExitStack() as people:
             if start:
@@ -165,6 +183,12 @@ async def open_stage(folder, model, *, start=True, environment=None, **options):
     wire = load_helper("playground/wire.py")
     wire.assert_valid(server.traffic)
     load_helper("playground/events.py").assert_valid(server.gateway.sent, wire.description())
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _nursery():
+    """Let the nursery import what it needs while the models are made."""
+    open_nursery()
 
 
 @pytest.fixture(scope="session")
@@ -232,7 +256,7 @@ async def untrained_stage(tmp_path, patient_model):
     shutil.copytree(patient_model, model)
     card = json.loads((model / "easel.json").read_text())
     (model / "easel.json").write_text(json.dumps({**card, "untrained": True}))
-    async with open_stage(tmp_path, model) as opened:
+    async with open_stage(tmp_path, model, cold=True) as opened:
         yield opened
 
 

