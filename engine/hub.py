@@ -20,7 +20,7 @@ from greenlet import getcurrent, greenlet
 
 from engine.errors import StoppedError
 from engine.forward import run_forward
-from engine.knee import COMPANY, POLITENESS, Knee
+from engine.knee import Knee
 from engine.memory import RowCaps, free_cache, is_device_lost, is_out_of_memory
 from engine.policy import Claim, Lane, Policy
 from engine.site import Call, Form, Site, park
@@ -55,7 +55,7 @@ class Finished:
 
 @dataclass(slots=True, eq=False)
 class _Job:
-    """A job inside: its greenlet and where it stands. `seconds_left` is for its steps alone."""
+    """A job inside: its greenlet and where it stands. `step_s` is what a step of it takes."""
 
     key: Hashable
     claim: Claim
@@ -65,7 +65,7 @@ class _Job:
     greenlet: Any = None
     call: Call | None = None
     steps_done: int = 0
-    seconds_left: float = 0.0
+    step_s: float = 0.0
     is_cancelled: bool = False
     contents: dict[int, tuple[torch.Tensor, Hashable]] = field(default_factory=dict)
     forms: dict[str, Form] = field(default_factory=dict)
@@ -231,8 +231,7 @@ class Hub:
         if calls:
             for call in calls:
                 call.is_set = self._active.get(call.site.name) == call.state
-            polite = functools.partial(self._cap, is_polite=True)
-            group = self.policy.choose(list(calls), self._clock(), self._cap, polite)
+            group = self.policy.choose(list(calls), self._clock(), self._cap)
             self._serve(group, [calls[call] for call in group])
         finished, self._finished = self._finished, []
         return finished
@@ -251,28 +250,28 @@ class Hub:
         return self._root.switch(call)
 
     def _estimate(self, job: _Job, call: Call) -> None:
-        """Note what the job's steps still need, in seconds, as far as it is known."""
-        left = job.steps - job.steps_done
+        """Note what the job's steps need until something new is seen of it, as far as known."""
+        seen = job.preview_step if job.steps_done < job.preview_step else job.steps
+        left = seen - job.steps_done
         if call.site.is_denoiser:
-            cost = call.rows * self.knee.seconds_per_row(call.kind)
-            job.seconds_left = cost * max(1, left)
-        call.work = job.seconds_left if call.site.is_denoiser or left > 0 else 0.0
+            job.step_s = call.rows * self.knee.seconds_per_row(call.kind)
+            left = max(1, left)
+        call.work = job.step_s * max(0, left)
 
     # Between jobs
 
-    def _cap(self, call: Call, *, is_polite: bool = False) -> int:
+    def _cap(self, call: Call) -> int:
         """Return the most rows of a forward that this call leads, see `Policy.choose`."""
         if self._exact_rows:
             return self._exact_rows
-        company = POLITENESS if is_polite else COMPANY
-        knee = self.knee.cap(call.kind, call.rows, self._waiting(call.kind), company)
+        knee = self.knee.cap(call.kind, call.rows, self._waiting(call))
         memory = self.row_caps.cap(call.kind)
         return knee if memory is None else min(knee, memory)
 
-    def _waiting(self, kind: Hashable) -> int:
-        """Return the rows of all calls of one kind."""
-        calls = (job.call for job in self._jobs.values())
-        return sum(call.rows for call in calls if call is not None and call.kind == kind)
+    def _waiting(self, leader: Call) -> int:
+        """Return the rows of all calls of a leader's kind, lanes below it left out."""
+        calls = [job.call for job in self._jobs.values() if job.claim.lane <= leader.claim.lane]
+        return sum(call.rows for call in calls if call is not None and call.kind == leader.kind)
 
     def _serve(self, group: list[Call], jobs: list[_Job]) -> None:
         """Run one forward for a group; let its jobs go on, or see what went wrong."""
@@ -293,7 +292,6 @@ class Hub:
         for call, job, output in zip(group, jobs, outputs, strict=True):
             if call.site.is_denoiser:
                 job.steps_done += 1
-                job.claim.has_preview = job.steps_done >= job.preview_step
             if job.is_cancelled:
                 self._throw(job, StoppedError())
             else:

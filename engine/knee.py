@@ -3,6 +3,7 @@
 Up to the knee more rows cost little more time; beyond it they only make everybody wait longer.
 """
 
+import math
 from bisect import bisect_left
 from collections.abc import Hashable
 
@@ -18,13 +19,11 @@ EXPLORE_EVERY = 64
 EXPLORE_EARLY = 16
 LEARNING = 256
 """Forwards during which that is done more often."""
-COMPANY = 2.5
+COMPANY = 1.75
 """No job's forward takes more than so many times what it takes alone because others joined it."""
-POLITENESS = 1.75
-"""… nor more than so many times because others' second and third jobs did."""
 CROWD = 3.0
-"""Where so many times the rows wait that such a forward holds, a larger one brings all of them
-their turns sooner: then the knee alone counts."""
+"""Where so many times the rows wait that are worth a forward, a larger one brings all of them their
+turns sooner: then the knee alone counts."""
 FIRST_CAP = 8
 """Before anything is measured: one grid of four with guidance."""
 
@@ -45,20 +44,14 @@ class Knee:
         """Take in that a forward of `rows` rows took `seconds`."""
         self._curves.setdefault(kind, _Curve()).observe(rows, seconds)
 
-    def cap(
-        self,
-        kind: Hashable,
-        rows: int = FIRST_CAP,
-        waiting: int = 0,
-        company: float = COMPANY,
-    ) -> int:
+    def cap(self, kind: Hashable, rows: int = FIRST_CAP, waiting: int = 0) -> int:
         """Return the most rows of a forward that is led by a call of this kind with `rows`.
 
         `waiting` is the rows of all calls of this kind; unless they are a crowd, the forward takes
-        at most `company` times what the leader does alone.
+        at most `COMPANY` times what the leader does alone.
         """
         curve = self._curves.get(kind)
-        return curve.cap(rows, waiting, company) if curve else FIRST_CAP
+        return curve.cap(rows, waiting) if curve else FIRST_CAP
 
     def seconds_per_row(self, kind: Hashable) -> float:
         """Return what a row costs in the forwards seen of late; 0 before the first."""
@@ -90,16 +83,15 @@ class _Curve:
         self._forwards += 1
         self._cap = self._knee()
 
-    def cap(self, rows: int, waiting: int, company: float) -> int:
+    def cap(self, rows: int, waiting: int) -> int:
         worthwhile = self._worthwhile()
-        if waiting >= CROWD * self._bearable(rows, COMPANY):
+        if waiting >= CROWD * self._cap:
             return worthwhile
-        return min(worthwhile, self._bearable(rows, company))
+        return min(worthwhile, self._bearable(rows))
 
-    def _bearable(self, rows: int, company: float) -> int:
-        """Return the largest bucket that takes at most `company` times what `rows` do alone."""
-        known = min(max(rows, self._rows[0]), self._rows[-1])
-        most, fits = company * self._at(known), rows
+    def _bearable(self, rows: int) -> int:
+        """Return the largest bucket that takes at most `COMPANY` times what `rows` do alone."""
+        most, fits = COMPANY * self._at(min(rows, self._rows[-1])), rows
         for bucket in BUCKETS:
             if bucket > self._rows[-1]:
                 return BUCKETS[-1]
@@ -134,11 +126,14 @@ class _Curve:
         return next(bucket for bucket, rate in rates.items() if GAIN * rate >= best)
 
     def _at(self, rows: int) -> float:
-        """Return t(rows) in seconds, straight between the two nearest row counts measured."""
+        """Return t(rows) in seconds, straight between the two nearest row counts measured.
+
+        Fewer rows than those cost something between as much as the fewest and their part of it.
+        """
         above = bisect_left(self._rows, rows)
         high = self._rows[above]
-        if high == rows or above == 0:
-            return self._seconds[high] * rows / high if above == 0 else self._seconds[high]
+        if above == 0:
+            return self._seconds[high] * math.sqrt(rows / high)
         low = self._rows[above - 1]
         part = (rows - low) / (high - low)
         return self._seconds[low] + part * (self._seconds[high] - self._seconds[low])

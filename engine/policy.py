@@ -1,12 +1,11 @@
 """Which parked call leads the next forward, and who joins it. Pure: no torch, no clock of its own.
 
-In this order: a lane that is owed its minimum, else turbo before fast before relax; in the lane an
-eldest job that is owed its part; the share that had least (start-time fair queueing); jobs without
-a preview, and those whose steps are done; least work left, divided by how long the job has waited.
-Every amount of work is in seconds of the device.
+A lane that is owed its minimum leads, else turbo before fast before relax. In the lane it is the
+job with the least work left until its painter sees something, be it a preview or the end. That
+work counts for more the further the painter is ahead of the others, and for less the longer the
+job has waited. Every amount of work is in seconds of the device.
 """
 
-from collections import Counter
 from collections.abc import Callable, Hashable, Sequence
 from dataclasses import dataclass, field
 from enum import IntEnum
@@ -25,28 +24,22 @@ class Lane(IntEnum):
 class Claim:
     """What the policy knows of one job; the hub keeps it current.
 
-    `share` is who pays for the work (a painter); `had` is what the job got so far, in seconds;
-    `waits_since_s` is its arrival, or the last end of another job of its share: who waits for
-    himself does not grow older.
+    `share` is who pays for the work (a painter); `had` is what the job got so far, in seconds.
     """
 
     lane: Lane
     share: Hashable
     arrived_s: float
-    has_preview: bool = False
     had: float = field(default=0.0, init=False)
-    waits_since_s: float = field(init=False)
-
-    def __post_init__(self) -> None:
-        self.waits_since_s = self.arrived_s
 
 
 class Waiting(Protocol):
     """A parked call: `rows` of it, which may share a forward with others of equal `key`.
 
-    `work` is what the job's steps still need, in seconds; 0 if unknown, or if only the decoding
-    is left. An `is_heavy` call holds much memory while it waits, so it never waits long. A call
-    that is not `is_set` needs its module switched first (to other LoRAs), which takes time.
+    `work` is what the job's steps need until something new is seen of it (its preview, then its
+    end), in seconds; 0 if unknown, or if only the decoding is left. An `is_heavy` call holds much
+    memory while it waits, so it never waits long. A call that is not `is_set` needs its module
+    switched first (to other LoRAs), which takes time.
     """
 
     @property
@@ -64,18 +57,22 @@ class Waiting(Protocol):
 
 
 W = TypeVar("W", bound=Waiting)
-Rank = tuple[bool, int, int, bool, float, float]
+Rank = tuple[bool, int, float, float]
 
 MINIMUM = {Lane.FAST: 0.2, Lane.RELAX: 0.1}
 """The part of the work that a lane gets while the lanes above it would take all."""
-ELDEST = 0.2
-"""The part of a lane's work that goes to its eldest job once that one waits for long."""
-ELDEST_AFTER = 6.0
-"""… longer than this many ordinary jobs take."""
-AGING = 5.0
-"""A job that waited for this many ordinary jobs counts as if half its work were left."""
-QUANTUM = 2.0
-"""Shares are equal while none had this many ordinary jobs more than the least served one."""
+AGING = 9.0
+"""A job that waited for this many ordinary jobs counts as if a quarter of its work were left …"""
+OLD = 2.0
+"""… and no job counts as older than so many times that: a flood must not outweigh all by age."""
+PART = 0.43
+"""Who gets less than this part of the work is not ahead of those who come now and then …"""
+LEEWAY = 6.0
+"""… nor, by this many ordinary jobs, of those who ask for as much as he does."""
+AHEAD = 5.0
+"""By each ordinary job that a share is ahead its work counts so many times more."""
+HEAD_START = 10.0
+"""No share begins with more than this many ordinary jobs less than all others here had."""
 KEEP = 4
 """So many forwards run between two switches of a module, while there are any to run."""
 FRESH = 0.1
@@ -89,14 +86,19 @@ class Policy:
         self._lines = {lane: _Line() for lane in Lane}
         self._ordinary = 0.0
         self._kept = KEEP
+        self._ground = 0.0
+        self._idle_since_s = 0.0
 
     def enter(self, claim: Claim) -> None:
-        """Take in a job. Its share starts level with the least served one of its lane."""
-        self._lines[claim.lane].enter(claim)
+        """Take in a job."""
+        if not any(line.claims for line in self._lines.values()):
+            self._ground += PART * max(0.0, claim.arrived_s - self._idle_since_s)
+        self._lines[claim.lane].enter(claim, self._ground, HEAD_START * self._ordinary)
 
     def leave(self, claim: Claim, now_s: float) -> None:
         """Forget a job that ended, whatever its end."""
-        self._lines[claim.lane].leave(claim, now_s)
+        self._lines[claim.lane].claims.remove(claim)
+        self._idle_since_s = now_s
         if claim.had:
             weight = FRESH if self._ordinary else 1.0
             self._ordinary += weight * (claim.had - self._ordinary)
@@ -104,6 +106,7 @@ class Policy:
     def charge(self, claim: Claim, seconds: float) -> None:
         """Take in that a job's rows took `seconds` of the device."""
         claim.had += seconds
+        self._ground += PART * seconds
         self._lines[claim.lane].charge(claim, seconds)
         first = min((lane for lane, line in self._lines.items() if line.claims), default=None)
         for lane, part in MINIMUM.items():
@@ -113,43 +116,24 @@ class Policy:
             else:
                 line.owed = 0.0
 
-    def choose(
-        self,
-        calls: Sequence[W],
-        now_s: float,
-        cap: Callable[[W], int],
-        polite_cap: Callable[[W], int] | None = None,
-    ) -> list[W]:
+    def choose(self, calls: Sequence[W], now_s: float, cap: Callable[[W], int]) -> list[W]:
         """Return the calls of the next forward, the leader first: one key, at most `cap` rows.
 
-        A leader of more rows than its cap goes alone. Up to `polite_cap` rows it is filled with
-        what others must not be slowed by: first a share's calls where it has more of them here
-        than another share (who asks for much slows no one who does not), then those of lanes
-        below the leader's (who is in no hurry slows no one who is). So relax gets the tenth that
-        it is owed, and of the rest only what the faster lanes leave.
+        A leader of more rows than its cap goes alone. Others join in their order, those of faster
+        lanes first.
         """
         if len(calls) == 1:
             self._kept = self._kept + 1 if calls[0].is_set else 1
             return [calls[0]]
         rank = self._ranking(now_s)
-        leader = self._keep(self._lead(calls, rank, now_s), calls, rank)
+        leader = self._keep(self._lead(calls, rank), calls, rank)
         mates = [call for call in calls if call.key == leader.key and call is not leader]
-        room = cap(leader)
-        if polite_cap is None:
-            return _fill([leader], mates, room, rank)
-        equal, surplus = _part(leader, mates, rank)
-        group = _fill([leader], equal, room, rank)
-        return _fill(group, surplus, min(room, polite_cap(leader)), rank) if surplus else group
+        return _fill(leader, mates, cap(leader), rank)
 
-    def _lead(self, calls: Sequence[W], rank: Callable[[Waiting], Rank], now_s: float) -> W:
+    def _lead(self, calls: Sequence[W], rank: Callable[[Waiting], Rank]) -> W:
         waiting = {call.claim.lane for call in calls}
         lane = max((lane for lane in waiting if self._lines[lane].owed > 0), default=min(waiting))
-        own = [call for call in calls if call.claim.lane is lane]
-        eldest = min(own, key=lambda call: call.claim.waits_since_s)
-        is_late = now_s - eldest.claim.waits_since_s > ELDEST_AFTER * self._ordinary
-        if self._lines[lane].owes_eldest(eldest.claim if is_late else None):
-            return eldest
-        return min(own, key=rank)
+        return min((call for call in calls if call.claim.lane is lane), key=rank)
 
     def _keep(self, leader: W, calls: Sequence[W], rank: Callable[[Waiting], Rank]) -> W:
         """Let another of its lane lead if its module was switched just now."""
@@ -161,42 +145,24 @@ class Policy:
         return leader
 
     def _ranking(self, now_s: float) -> Callable[[Waiting], Rank]:
-        least = {lane: line.least_served() or 0.0 for lane, line in self._lines.items()}
-        quantum, aging = QUANTUM * self._ordinary, AGING * self._ordinary
+        ordinary = self._ordinary
+        ground, leeway = self._ground, LEEWAY * ordinary
+        ahead = {lane: line.ahead(ground, leeway) for lane, line in self._lines.items()}
 
         def rank(call: Waiting) -> Rank:
-            claim = call.claim
-            ahead = self._lines[claim.lane].served[claim.share] - least[claim.lane]
-            level = int(ahead / quantum) if quantum else 0
-            age = 1 + (now_s - claim.waits_since_s) / aging if aging else 1.0
-            is_seen = claim.has_preview or ahead > self._ordinary
-            is_later = is_seen and call.work > 0
-            work = call.work / age
-            return not call.is_heavy, claim.lane, level, is_later, work, claim.waits_since_s
+            claim, work = call.claim, call.work
+            if ordinary:
+                work *= 1 + AHEAD * ahead[claim.lane][claim.share] / ordinary
+                age = (now_s - claim.arrived_s) / (AGING * ordinary)
+                work /= (1 + min(age, OLD)) ** 2
+            return not call.is_heavy, claim.lane, work, claim.arrived_s
 
         return rank
 
 
-def _part(leader: W, mates: list[W], rank: Callable[[Waiting], Rank]) -> tuple[list[W], list[W]]:
-    """Return the mates that may fill the leader's forward, and those that must be polite."""
-    peers = [mate for mate in mates if mate.claim.lane <= leader.claim.lane]
-    slower = [mate for mate in mates if mate.claim.lane > leader.claim.lane]
-    counts = Counter(call.claim.share for call in (leader, *peers))
-    fewest = min(counts.values())
-    if fewest == max(counts.values()):
-        return peers, slower
-    taken = Counter({leader.claim.share: 1})
-    equal: list[W] = []
-    surplus: list[W] = []
-    for mate in sorted(peers, key=rank):
-        taken[mate.claim.share] += 1
-        (equal if taken[mate.claim.share] <= fewest else surplus).append(mate)
-    return equal, surplus + slower
-
-
-def _fill(group: list[W], mates: list[W], room: int, rank: Callable[[Waiting], Rank]) -> list[W]:
-    """Add mates to a group, those that are first in rank, up to `room` rows."""
-    rows = sum(call.rows for call in group)
+def _fill(leader: W, mates: list[W], room: int, rank: Callable[[Waiting], Rank]) -> list[W]:
+    """Return the leader and those mates that are first in rank, up to `room` rows."""
+    group, rows = [leader], leader.rows
     if rows + sum(mate.rows for mate in mates) <= room:
         return group + mates
     for mate in sorted(mates, key=rank):
@@ -207,45 +173,43 @@ def _fill(group: list[W], mates: list[W], room: int, rank: Callable[[Waiting], R
 
 
 class _Line:
-    """The jobs of one lane, what its shares were served, and what is owed (all in seconds).
+    """The jobs of one lane, the accounts of their shares, and what is owed (all in seconds).
 
-    A share without jobs is remembered only while it had more than the least served one.
+    An account grows by the work that a share gets. Who asks for nothing meanwhile begins at the
+    ground, or where he stopped if that is higher. The ground rises by `PART` of all work that is
+    done, and of the time in which there is none.
     """
 
     def __init__(self) -> None:
         self.claims: set[Claim] = set()
-        self.served: dict[Hashable, float] = {}
+        self.accounts: dict[Hashable, float] = {}
         self.owed = 0.0
-        self._eldest: Claim | None = None
-        self._owed_eldest = 0.0
 
-    def least_served(self) -> float | None:
-        """Return what the least served share with a job here had; None without jobs."""
-        return min((self.served[claim.share] for claim in self.claims), default=None)
-
-    def enter(self, claim: Claim) -> None:
-        least = self.least_served()
+    def enter(self, claim: Claim, ground: float, head_start: float) -> None:
+        """Take in a job; its share begins at most `head_start` below the least served one."""
         present = {other.share for other in self.claims}
-        self.served = {
-            share: had
-            for share, had in self.served.items()
-            if share in present or (least is not None and had > least)
+        self.accounts = {
+            share: account
+            for share, account in self.accounts.items()
+            if share in present or account > ground
         }
-        self.served[claim.share] = max(self.served.get(claim.share, 0.0), least or 0.0)
+        if claim.share not in present:
+            least = min((self.accounts[share] for share in present), default=ground)
+            begins = max(ground, least - head_start)
+            self.accounts[claim.share] = max(self.accounts.get(claim.share, begins), begins)
         self.claims.add(claim)
 
-    def leave(self, claim: Claim, now_s: float) -> None:
-        self.claims.remove(claim)
-        for other in self.claims:
-            if other.share == claim.share:
-                other.waits_since_s = now_s
-
     def charge(self, claim: Claim, seconds: float) -> None:
-        self.served[claim.share] = self.served.get(claim.share, 0.0) + seconds
-        self._owed_eldest += ELDEST * seconds - (seconds if claim is self._eldest else 0.0)
+        """Put `seconds` on the account of a job's share, if it is still known."""
+        if claim.share in self.accounts:
+            self.accounts[claim.share] += seconds
 
-    def owes_eldest(self, eldest: Claim | None) -> bool:
-        """Tell whether the eldest should lead; None if it does not wait for long yet."""
-        if eldest is not self._eldest or len(self.claims) == 1:
-            self._eldest, self._owed_eldest = eldest, 0.0
-        return eldest is not None and self._owed_eldest > 0
+    def ahead(self, ground: float, leeway: float) -> dict[Hashable, float]:
+        """Return how far each share with a job here is above the ground or the least served one.
+
+        Above the one that is higher; but of the ground only what is below `leeway` counts.
+        """
+        accounts = {claim.share: self.accounts[claim.share] for claim in self.claims}
+        least = min(accounts.values(), default=0.0)
+        free = least + min(max(ground - least, 0.0), leeway)
+        return {share: max(0.0, account - free) for share, account in accounts.items()}

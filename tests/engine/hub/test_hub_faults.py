@@ -51,13 +51,19 @@ def assert_same(ended, jobs, but=()):
             assert np.abs(ended[key].result - alone).max() <= SAME
 
 
-def test_nothing_more_is_computed_for_a_cancelled_job(sd15, make_hub, jobs, fault):
+def test_nothing_more_is_computed_for_a_cancelled_job(sd15, job, make_hub, jobs, fault):
     """Its rows are gone from the next forward; the others paint as alone."""
-    given = []
+    given, steps = [], []
+
+    def count(_pipeline, step, _timestep, tensors):
+        steps.append(step)
+        return tensors
+
+    jobs[1] = job(sd15, 1, 4, pictures=2, callback_on_step_end=count), None
     fault(lambda sample: given.append(len(sample)))
     hub = make_hub(sd15)
     start_all(hub, jobs)
-    while len(given) < 2:
+    while len(steps) < 2:
         hub.turn()
     hub.cancel(1)
     assert 1 not in hub
@@ -66,6 +72,7 @@ def test_nothing_more_is_computed_for_a_cancelled_job(sd15, make_hub, jobs, faul
     assert ended[1].result is None
     assert_same(ended, jobs, but=[1])
     rows = 2 * sum((3 + key) * (1 + key % 2) for key in jobs if key != 1)
+    assert len(steps) == 2
     assert sum(given) == rows + 2 * 4
 
 

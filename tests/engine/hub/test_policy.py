@@ -3,9 +3,12 @@
 import random
 from bisect import bisect_left
 from dataclasses import dataclass
+from statistics import mean, median
 
 import pytest
 
+from engine.bench.load import GREED
+from engine.knee import Knee
 from engine.policy import Claim, Lane, Policy
 
 KINDS = {  # name: (how often, pictures, steps, with guidance)
@@ -56,6 +59,7 @@ class Job:
     pictures: int
     row_s: float
     key: str = "unet"
+    steps: int = 0
     previewed_s: float = 0.0
     ended_s: float = 0.0
     is_heavy: bool = False
@@ -63,6 +67,11 @@ class Job:
 
     @property
     def work(self):
+        """Seconds its steps need until something new is seen of it."""
+        return (1 if self.left == self.steps else self.left) * self.rows * self.row_s
+
+    @property
+    def all_work(self):
         """Seconds its steps still need."""
         return self.left * self.rows * self.row_s
 
@@ -79,18 +88,40 @@ def make_job(device, kind, arrived_s=0.0, share=None, lane=Lane.FAST):
     if share is None:
         claim.share = claim
     row_s = device.forward(device.knee) / device.knee
-    return Job(kind, claim, pictures * (2 if guided else 1), steps, pictures, row_s)
+    return Job(kind, claim, pictures * (2 if guided else 1), steps, pictures, row_s, steps=steps)
 
 
 def make_jobs(device, number, load, seed=3):
-    """Poisson arrivals at `load` times what one job after the other can serve."""
+    """Poisson arrivals at `load` times what one job after the other can serve.
+
+    They are asked for by painters of unequal greed, as those of the bench are.
+    """
     chance, now, jobs = random.Random(seed), 0.0, []
     mean = sum(KINDS[kind][0] * alone(device, kind) for kind in KINDS)
     for _ in range(number):
         now += chance.expovariate(1) * mean / load
         kind = chance.choices(list(KINDS), [kind[0] for kind in KINDS.values()])[0]
-        jobs.append(make_job(device, kind, now))
+        painter = chance.choices(range(len(GREED)), GREED)[0]
+        jobs.append(make_job(device, kind, now, painter))
     return jobs
+
+
+def make_rush(device, seed):
+    """One painter submits a hundred jobs at once, nine others each three, one by one."""
+    chance = random.Random(seed)
+
+    def one(share, arrived_s):
+        kind = chance.choices(list(KINDS), [kind[0] for kind in KINDS.values()])[0]
+        return make_job(device, kind, arrived_s, share)
+
+    flood = [one("greedy", 0.0) for _ in range(100)]
+    length = 0.6 * sum(alone(device, job.kind) for job in flood)
+    others = [
+        one(painter, length * (turn + chance.random()) / 3)
+        for painter in range(9)
+        for turn in range(3)
+    ]
+    return flood, sorted(others, key=lambda job: job.claim.arrived_s)
 
 
 def alone(device, kind):
@@ -117,7 +148,7 @@ def serve_shortest(device, jobs):
         now = now if waiting else max(now, coming[0].claim.arrived_s)
         while coming and coming[0].claim.arrived_s <= now:
             waiting.append(coming.pop(0))
-        waiting.sort(key=lambda job: job.work)
+        waiting.sort(key=lambda job: job.all_work)
         group, rows = [], 0
         for job in waiting:
             if not group or (job.kind == group[0].kind and rows + job.rows <= device.knee):
@@ -133,22 +164,31 @@ def serve_shortest(device, jobs):
     return jobs
 
 
-def serve(device, jobs, polite_rows=None):
-    """By the policy: step by step, whoever it chooses."""
-    policy, now, coming, inside = Policy(), 0.0, list(jobs), []
-    caps = {"unet": device.knee, "decode": 1}
+def serve(device, jobs, per_share=1000):
+    """By the policy and the knee, step by step; so many jobs of a share are inside at a time."""
+    policy, knee, now, coming, inside = Policy(), Knee(), 0.0, list(jobs), []
+    asked = {job: job.claim.arrived_s for job in jobs}
+
+    def cap(leader):
+        ours = [job for job in inside if job.claim.lane <= leader.claim.lane]
+        waiting = sum(job.rows for job in ours if job.key == leader.key)
+        return knee.cap(leader.key, leader.rows, waiting)
+
     while coming or inside:
-        now = now if inside else max(now, coming[0].claim.arrived_s)
-        while coming and coming[0].claim.arrived_s <= now:
-            inside.append(coming.pop(0))
-            policy.enter(inside[-1].claim)
-        polite = polite_rows and (lambda job: polite_rows if job.key == "unet" else 1)
-        group = policy.choose(inside, now, lambda job: caps[job.key], polite)
+        now = now if inside else max(now, asked[coming[0]])
+        for job in [job for job in coming if asked[job] <= now]:
+            if sum(other.claim.share == job.claim.share for other in inside) < per_share:
+                coming.remove(job)
+                inside.append(job)
+                job.claim.arrived_s = now
+                policy.enter(job.claim)
+        group = policy.choose(inside, now, cap)
         rows = sum(job.rows for job in group)
         pictures = sum(job.pictures for job in group)
         is_step = group[0].key == "unet"
         seconds = device.forward(rows) if is_step else device.decode * pictures
         now += seconds
+        knee.observe(group[0].key, rows, seconds)
         for job in group:
             policy.charge(job.claim, seconds * job.rows / rows)
             if not is_step:
@@ -157,20 +197,16 @@ def serve(device, jobs, polite_rows=None):
                 inside.remove(job)
                 continue
             job.previewed_s = job.previewed_s or now
-            job.claim.has_preview = True
             job.left -= 1
             job.key = "unet" if job.left else "decode"
+    for job in jobs:
+        job.claim.arrived_s = asked[job]
     return jobs
 
 
 def p95(numbers):
     """The 95th percentile."""
     return sorted(numbers)[int(0.95 * len(numbers))]
-
-
-def mean(numbers):
-    """The mean."""
-    return sum(numbers) / len(numbers)
 
 
 def latencies(jobs, *kinds):
@@ -183,19 +219,49 @@ def previews(jobs):
     return [job.previewed_s - job.claim.arrived_s for job in jobs]
 
 
-@pytest.mark.parametrize("device", [LAUNCH, COMPUTE], ids=["launch", "compute"])
-def test_nearly_everybody_waits_less(device):
-    """At load 0.9 the mean, short jobs and first previews beat FIFO and shortest-job-first."""
-    ours, fifo, shortest = (
-        [job for seed in (3, 4, 5) for job in way(device, make_jobs(device, 400, 0.9, seed))]
-        for way in (serve, serve_in_order, serve_shortest)
-    )
-    assert mean(latencies(ours)) <= 0.85 * mean(latencies(fifo))
-    assert p95(latencies(ours, *SHORT)) <= 0.1 * p95(latencies(fifo, *SHORT))
-    assert p95(latencies(ours, *SHORT)) <= 0.5 * p95(latencies(shortest, *SHORT))
-    assert p95(previews(ours)) <= 0.1 * p95(previews(fifo))
-    assert p95(previews(ours)) <= 0.2 * p95(previews(shortest))
-    assert p95(latencies(ours, "imagine")) <= 1.3 * p95(latencies(fifo, "imagine"))
+DEVICES = pytest.mark.parametrize("device", [LAUNCH, COMPUTE], ids=["launch", "compute"])
+SEEDS = range(12)
+
+
+def over(device, measure, other):
+    """The median, of the traces at load 0.9, of our measure over that of another way."""
+    found = []
+    for seed in SEEDS:
+        ours, others = (way(device, make_jobs(device, 120, 0.9, seed)) for way in (serve, other))
+        found.append(measure(ours) / measure(others))
+    return median(found)
+
+
+@DEVICES
+def test_nearly_everybody_waits_less_than_in_order(device):
+    """At load 0.9 the mean, short jobs and first previews beat first come, first served."""
+    assert over(device, lambda jobs: mean(latencies(jobs)), serve_in_order) <= 0.85
+    assert over(device, lambda jobs: p95(latencies(jobs, *SHORT)), serve_in_order) <= 0.1
+    assert over(device, lambda jobs: p95(previews(jobs)), serve_in_order) <= 0.1
+
+
+@DEVICES
+def test_the_longest_kind_waits_little_longer_than_in_order(device):
+    """At load 0.9 grids of twenty steps take at most 1.3 times as long, a greedy painter's too."""
+    assert over(device, lambda jobs: p95(latencies(jobs, "imagine")), serve_in_order) <= 1.3
+
+
+@DEVICES
+def test_short_jobs_and_previews_wait_less_than_shortest_first(device):
+    """Shortest job first with request batching is beaten where it is at its best."""
+    assert over(device, lambda jobs: p95(latencies(jobs, *SHORT)), serve_shortest) <= 0.5
+    assert over(device, lambda jobs: p95(previews(jobs)), serve_shortest) <= 0.2
+
+
+@DEVICES
+def test_who_submits_a_hundred_slows_the_others_little(device):
+    """The other nine painters' jobs take, 95 of 100, at most 3 times as long as alone."""
+    found = []
+    for seed in range(20):
+        flood, others = make_rush(device, seed)
+        serve(device, flood + others, per_share=3)
+        found.append(p95([job.latency_s / alone(device, job.kind) for job in others]))
+    assert median(found) <= 3
 
 
 def test_nobody_starves_when_more_comes_than_can_be_served():
@@ -218,7 +284,7 @@ def test_who_floods_waits_for_himself():
             make_job(COMPUTE, "imagine", 5 + 40 * turn + 20 * chance.random(), f"painter {turn}")
             for turn in range(9)
         ]
-        serve(COMPUTE, flood + modest)
+        serve(COMPUTE, flood + modest, per_share=3)
         others += modest
     assert p95(latencies(others)) <= 3 * alone(COMPUTE, "imagine")
     assert max(latencies(others)) <= 3.2 * alone(COMPUTE, "imagine")
@@ -259,7 +325,7 @@ def test_relax_gets_its_tenth_and_what_the_faster_lanes_leave():
         fast = [make_job(LAUNCH, "vary", 0.0, "greedy") for _ in range(40)]
         modest = make_job(LAUNCH, "vary", 0.0, "modest")
         slow = [make_job(LAUNCH, "vary", 0.0, "slow", Lane.RELAX) for _ in range(relax)]
-        serve(LAUNCH, [*slow, *fast, modest], polite_rows=16)
+        serve(LAUNCH, [*slow, *fast, modest], per_share=3)
         return modest.ended_s, max(job.ended_s for job in fast), slow
 
     modest_s, fast_s, _ = painted(relax=0)
@@ -268,7 +334,7 @@ def test_relax_gets_its_tenth_and_what_the_faster_lanes_leave():
     assert 0.07 <= 1 - fast_s / beside_fast_s <= 0.13
     assert min(job.ended_s for job in slow) < fast_s, "relax waits for no end of the fast ones"
     _, _, (single,) = painted(relax=1)
-    assert single.ended_s > 3 * beside_s, "one relax job goes before no further fast job"
+    assert single.ended_s > 2 * beside_s, "one relax job goes before no further fast job"
 
 
 class Parked:
@@ -278,7 +344,7 @@ class Parked:
         self.rows, self.key, self.work, self.is_heavy = rows, key, work, more.get("heavy", False)
         self.is_set = more.get("is_set", True)
         share = more.get("share", self)
-        self.claim = Claim(lane, share, more.get("arrived_s", 0.0), more.get("seen", True))
+        self.claim = Claim(lane, share, more.get("arrived_s", 0.0))
 
 
 def choose(calls, cap=8):
@@ -323,28 +389,9 @@ def test_a_call_above_the_cap_goes_alone():
 
 
 def test_what_leads_within_a_share():
-    """Heavy calls, then faster lanes, then jobs unseen or decoding, then the least work."""
+    """Heavy calls, then faster lanes, then the least work, then who came first."""
     assert choose([Parked(), Parked(work=2.0, heavy=True)], cap=1) == [1]
     assert choose([Parked(), Parked(work=2.0, lane=Lane.TURBO)], cap=1) == [1]
-    assert choose([Parked(), Parked(work=2.0, seen=False)], cap=1) == [1]
-    assert choose([Parked(work=0.5, seen=False), Parked(work=0.0)], cap=1) == [1]
+    assert choose([Parked(work=0.5), Parked(work=0.0)], cap=1) == [1]
     assert choose([Parked(), Parked(work=0.5)], cap=1) == [1]
     assert choose([Parked(arrived_s=0.5), Parked()], cap=1) == [1]
-
-
-def test_the_second_job_of_a_share_slows_nobody_who_has_one():
-    """A share with more jobs than another fills only the polite part; among equals, all of it."""
-    policy = Policy()
-
-    def group(*shares):
-        calls = [Parked(4, share=share) for share in shares]
-        for call in calls:
-            policy.enter(call.claim)
-        chosen = policy.choose(calls, 1.0, lambda _call: 16, lambda _call: 8)
-        return sorted(call.claim.share for call in chosen)
-
-    assert group("modest", "greedy", "greedy", "greedy") == ["greedy", "modest"]
-    assert group("greedy", "greedy", "greedy", "modest") == ["greedy", "modest"]
-    assert group("a", "a", "b", "b") == ["a", "a", "b", "b"]
-    assert group("greedy", "greedy", "greedy") == ["greedy"] * 3
-    assert group("a", "b", "c", "d", "d") == ["a", "b", "c", "d"]
