@@ -21,6 +21,18 @@ async def test_five_in_five_seconds(make_loopback, start_bot):
     assert [e.headers["X-RateLimit-Remaining"] for e in posts[:5]] == list("43210")
 
 
+async def test_without_limits_nobody_is_told_to_wait(make_loopback):
+    """A playground without limits refuses nothing, and names no window that is still open."""
+    loopback = await make_loopback(limit_rates=False)
+    headers = {"Authorization": f"Bot {loopback.token}"}
+    url = f"{loopback.url}/api/v10/channels/{PAINTING}/messages"
+    async with aiohttp.ClientSession(headers=headers) as session:
+        for _ in range(7):
+            async with session.post(url, json={"content": "x"}) as response:
+                assert response.status == 200
+                assert float(response.headers["X-RateLimit-Reset-After"]) <= 0.001
+
+
 async def test_too_fast_is_429_and_told_how_long(loopback, make_painter):
     """A client that ignores the headers meets a 429 with Via, Retry-After and retry_after."""
     await make_painter()
