@@ -8,6 +8,8 @@ NAMES = {"owner": "painter", "member": "painter2", "roleless": "stranger"} | {
     name: name for name in ("moderator", "admin", "blocked", "banned")
 }
 """The people of the table, by their names on the playground."""
+THINKING = 128
+"""The flag of an answer that is still to come."""
 REFUSED = re.compile(
     "Only (members|moderators|its painter)|You may not paint|you need one of these roles"
     "|the buttons under a grid are its painter's|There is no job"
@@ -62,7 +64,7 @@ class Crowd:
         await gesture
 
         async def look():
-            new = await person.messages(after=before)
+            new = [m for m in await person.messages(after=before) if not m["flags"] & THINKING]
             mine = [m for m in new if m.get("ephemeral_to") == person.id]
             if mine:
                 return self.is_refusal(mine[-1])

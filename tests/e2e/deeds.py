@@ -4,11 +4,15 @@
 """
 
 import asyncio
+import itertools
+
+NUMBERS = itertools.count(1)
+"""Tell the long jobs apart: one just stopped may still look as if it ran."""
 
 
 async def stop_running(crowd, person):
     """React to the owner's running job; True if it stopped."""
-    job = await crowd.owner.start_long("a long fox")
+    job = await crowd.owner.start_long(f"a long fox {next(NUMBERS)}")
     await person.react(job, "❌")
     await crowd.settle(person)
     for _ in range(1200):
@@ -210,7 +214,7 @@ async def cancel_by_menu(crowd, person, *, running):
     if not running:
         picture = await crowd.picture(crowd.owner)
         return not await crowd.refused(person, person.menu(picture, "Cancel Job"))
-    job = await crowd.owner.start_long("a long fox")
+    job = await crowd.owner.start_long(f"a long fox {next(NUMBERS)}")
     allowed = not await crowd.refused(person, person.menu(job, "Cancel Job"))
     if not allowed:
         await crowd.owner.stop(job)
