@@ -3,15 +3,12 @@
 import asyncio
 import re
 
-import pytest
-
-pytestmark = pytest.mark.asyncio(loop_scope="module")
-
 MANY = 24  # Discord lets one write five messages in five seconds
 
 
-async def test_many_deeds_stand_in_order_in_few_messages(shared, painter, admin):
+async def test_many_deeds_stand_in_order_in_few_messages(stage):
     """Deeds done faster than Discord lets one write stand together, in order, before a report."""
+    painter, admin = await stage.person(), await stage.person("admin")
     general = await admin.enter("general")
     await admin.enter("painting")
     await admin.slash("easel config set", log=general)
