@@ -8,7 +8,7 @@ from bisect import bisect_left
 from collections.abc import Hashable
 
 BUCKETS = (1, 2, 4, 8, 12, 16, 24, 32, 48, 64)
-GAIN = 1.05
+GAIN = 1.03
 """A larger bucket is worth it if it gives this many times the rows per second."""
 FRESH = 0.2
 """Weight of a new measurement in the moving average …"""
@@ -19,7 +19,7 @@ EXPLORE_EVERY = 64
 EXPLORE_EARLY = 16
 LEARNING = 256
 """Forwards during which that is done more often."""
-COMPANY = 1.75
+COMPANY = 1.8
 """No job's forward takes more than so many times what it takes alone because others joined it."""
 CROWD = 3.0
 """Where so many times the rows wait that are worth a forward, a larger one brings all of them their

@@ -61,11 +61,11 @@ Rank = tuple[bool, int, float, float]
 
 MINIMUM = {Lane.FAST: 0.2, Lane.RELAX: 0.1}
 """The part of the work that a lane gets while the lanes above it would take all."""
-AGING = 9.0
+AGING = 8.0
 """A job that waited for this many ordinary jobs counts as if a quarter of its work were left …"""
 OLD = 2.0
 """… and no job counts as older than so many times that: a flood must not outweigh all by age."""
-PART = 0.43
+PART = 0.44
 """Who gets less than this part of the work is not ahead of those who come now and then …"""
 LEEWAY = 6.0
 """… nor, by this many ordinary jobs, of those who ask for as much as he does."""

@@ -23,14 +23,14 @@ def test_a_new_device_starts_at_one_grid():
 @pytest.mark.parametrize(
     ("seconds", "cap"),
     [
-        (lambda rows: max(0.025, rows * 0.002), 12),
-        (lambda rows: max(0.050, rows * 0.001), 48),
+        (lambda rows: max(0.024, rows * 0.002), 12),
+        (lambda rows: max(0.048, rows * 0.001), 48),
         (lambda rows: 0.01 + rows * 1e-5, 64),
     ],
-    ids=["knee at 12", "knee at 50", "no knee"],
+    ids=["knee at 12", "knee at 48", "no knee"],
 )
 def test_the_cap_climbs_to_the_knee(seconds, cap):
-    """While a larger bucket gives 5 % more rows a second, the next one is tried."""
+    """While a larger bucket gives 3 % more rows a second, the next one is tried."""
     assert learn(Knee(), seconds) == cap
 
 
