@@ -65,7 +65,7 @@ def study(
     promises = {}
     if with_promises:
         say(f"{bench.preset.name}: promises")
-        promises = _measure_promises(bench, max(differences))
+        promises = _measure_promises(bench, seeds, max(differences))
     # The median of each seed's ratio: within a seed the servers ran side by side.
     bars = [
         replace(bar, value=value)
@@ -103,12 +103,12 @@ def _run(
     return tasks
 
 
-def _measure_promises(bench: Bench, difference: float) -> dict[str, float]:
+def _measure_promises(bench: Bench, seeds: int, difference: float) -> dict[str, float]:
     return {
         "difference": difference,
         "exact": float(check_exact(bench)),
         "overhead_us": 1e6 * measure_overhead(bench),
-        "rush": measure_rush(bench, 0),
+        "rush": float(middle([measure_rush(bench, seed) for seed in range(seeds)])),
         "wasted_steps": measure_cancel(bench),
         "encodings": float(count_encodings(bench)),
     }
