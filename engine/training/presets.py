@@ -106,7 +106,7 @@ STAGE_A = Preset(
 )
 
 
-STAGE_B1_THINGS = """
+NEW_THINGS = """
     woman, man, girl, boy, baby, old man, old woman, couple, sisters, astronaut, cook, farmer,
     artist, police officer, firefighter, princess, bride, dancer, santa claus, superhero, mermaid,
     fairy,
@@ -118,6 +118,7 @@ STAGE_B1_THINGS = """
     umbrella on ground, volleyball, chair, couch, laptop, teddy bear, pumpkin lantern,
     christmas tree, crossed swords, musical keyboard, glasses, smiling face with smiling eyes
 """
+STAGE_B1_THINGS = STAGE_A.world.things + _words(NEW_THINGS)
 
 
 STAGE_B_ARTS = (
@@ -131,9 +132,7 @@ def stage_b() -> Preset:
     known = all_things()
     world = World(
         things=tuple(known),
-        favoured=tuple(
-            name for name in STAGE_A.world.things + _words(STAGE_B1_THINGS) if name in known
-        ),
+        favoured=STAGE_B1_THINGS,
         colours=tuple(COLOURS),
         places=tuple(PLACES),
         arts=STAGE_B_ARTS,
@@ -166,8 +165,8 @@ def stage_b1() -> Preset:
     whole = stage_b()
     world = replace(
         whole.world,
-        things=STAGE_A.world.things + _words(STAGE_B1_THINGS),
-        favoured=_words(STAGE_B1_THINGS),
+        things=STAGE_B1_THINGS,
+        favoured=_words(NEW_THINGS),
         arts=STAGE_A.world.arts,
         several_share=0.08,
         pair_share=0.08,

@@ -2,8 +2,8 @@
 
 The shares of the time and the batches of a GPU were found on an H200, but for the denoiser's: in
 batches four times as large it took 2,300 steps, and after twice as many small ones stage A's was
-done. Whatever was stopped goes on
-when the same command is given again: a part that has had its minutes ends at once.
+done. Whatever was stopped goes on when the same command is given again: a part that has had its
+minutes ends at once.
 """
 
 import logging

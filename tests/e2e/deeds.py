@@ -6,13 +6,17 @@
 import asyncio
 import itertools
 
-NUMBERS = itertools.count(1)
-"""Tell the long jobs apart: one just stopped may still look as if it ran."""
+_numbers = itertools.count(1)
+
+
+async def start_another(crowd):
+    """Start a long job of the owner, numbered: one just stopped may still look as if it ran."""
+    return await crowd.owner.start_long(f"a long fox {next(_numbers)}")
 
 
 async def stop_running(crowd, person):
     """React to the owner's running job; True if it stopped."""
-    job = await crowd.owner.start_long(f"a long fox {next(NUMBERS)}")
+    job = await start_another(crowd)
     await person.react(job, "❌")
     await crowd.settle(person)
     for _ in range(1200):
@@ -214,7 +218,7 @@ async def cancel_by_menu(crowd, person, *, running):
     if not running:
         picture = await crowd.picture(crowd.owner)
         return not await crowd.refused(person, person.menu(picture, "Cancel Job"))
-    job = await crowd.owner.start_long(f"a long fox {next(NUMBERS)}")
+    job = await start_another(crowd)
     allowed = not await crowd.refused(person, person.menu(job, "Cancel Job"))
     if not allowed:
         await crowd.owner.stop(job)
