@@ -28,6 +28,19 @@ const asked = new URLSearchParams(location.search).get("as");
 let api = new Api(asked ?? sessionStorage.getItem(KEPT) ?? "painter");
 let locals = 0;
 
+/** Events whose news the server's account of things holds as well. */
+const NEWS = new Set(["BOT", "CHANNEL_CREATE", "COMMANDS", "PLACES"]);
+let news = 0;
+
+/** The server's account of things; never one from before what it has told since. */
+async function account(guild) {
+  for (;;) {
+    const known = news;
+    const told = await api.state(guild);
+    if (known === news) return told;
+  }
+}
+
 /** What the server says to an interaction, as a sentence when it went wrong. */
 async function interact(payload, files) {
   try {
@@ -196,7 +209,7 @@ function openChannel(id) {
 
 /** Goes to another server. */
 async function enterGuild(id) {
-  state.load(await api.state(id));
+  state.load(await account(id));
   state.open(state.channelId);
 }
 
@@ -253,7 +266,7 @@ function note(channelId) {
 
 async function load() {
   const before = state.channelId;
-  state.load(await api.state(state.guild?.id));
+  state.load(await account(state.guild?.id));
   const shut = byId("middle").classList.contains("shut");
   if (before && (before !== state.channelId || shut !== isShut())) state.tell("channel");
 }
@@ -278,7 +291,10 @@ async function onLine(here) {
 }
 
 function follow() {
-  api.follow(({ t, d }) => HANDLERS[t]?.(d), onLine);
+  api.follow(({ t, d }) => {
+    if (NEWS.has(t)) news += 1;
+    HANDLERS[t]?.(d);
+  }, onLine);
 }
 
 /** Becomes another person: their channels, their ephemeral messages, their reactions. */
@@ -289,6 +305,7 @@ async function become(user) {
   history.replaceState(null, "", address);
   api.close();
   api = new Api(user);
+  news += 1;
   wasCut = false;
   state.unread.clear();
   state.guild = null;

@@ -1,5 +1,6 @@
 """The playground's page in a real Chromium, before the real bot: what a newcomer sees and does."""
 
+import asyncio
 import base64
 import io
 import re
@@ -8,6 +9,8 @@ import aiohttp
 import pytest
 from PIL import Image
 from playwright.async_api import expect
+
+from bot.playground.world import EVERYBODY, Event
 
 PHONE = {"width": 390, "height": 844}
 PROMPT = "a red apple on a beach"
@@ -303,3 +306,28 @@ async def test_the_page_waits_for_its_bot(visit, shared):
     await shared.bot.start()
     await expect(page.get_by_text("Easel is offline")).to_be_hidden()
     await expect(grid(page, "a cat in a meadow")).to_be_visible(timeout=SLOW)
+
+
+async def test_a_late_account_undoes_nothing(visit, shared):
+    """What the server tells while its account of things is under way is not undone by that."""
+    page = await visit()
+    offline = page.get_by_text("Easel is offline")
+    await shared.bot.stop()
+    await expect(offline).to_be_visible()
+    asked, due = asyncio.Event(), asyncio.Event()
+
+    async def answer_late(route):
+        response = await route.fetch()
+        asked.set()
+        await due.wait()
+        await route.fulfill(response=response)
+
+    await page.route("**/page/state*", answer_late, times=1)
+    shared.server.world.tell(Event(name="COMMANDS", data={}, to=EVERYBODY))
+    await asked.wait()
+    await shared.bot.start()
+    await expect(offline).to_be_hidden()
+    async with page.expect_event("requestfinished"):
+        due.set()
+    await page.wait_for_timeout(300)
+    await expect(offline).to_be_hidden(timeout=100)
