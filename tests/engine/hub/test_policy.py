@@ -304,6 +304,27 @@ def test_shares_split_the_device_evenly():
     assert 0.7 <= had["grids"] / had["turbos"] <= 1.4
 
 
+def test_short_jobs_of_one_do_not_push_aside_many_who_ask_for_as_much():
+    """Of nine shares with endless work short jobs bring theirs no quarter of the device."""
+    jobs = [make_job(COMPUTE, "turbo", 0.0, "turbos") for _ in range(400)]
+    jobs += [make_job(COMPUTE, "vary", 0.0, number) for number in range(8) for _ in range(40)]
+    serve(COMPUTE, jobs, per_share=3)
+    until = 60 * alone(COMPUTE, "vary")
+    turbos = [job for job in jobs if job.claim.share == "turbos"]
+    had = sum(alone(COMPUTE, "turbo") for job in turbos if job.ended_s < until)
+    assert had < until / 4
+
+
+def test_a_newcomer_takes_no_more_than_a_head_start():
+    """Two who shared the device for long go on soon after a third comes with endless work."""
+    jobs = [make_job(COMPUTE, "vary", 0.0, number % 2) for number in range(600)]
+    comes_s = 400 * alone(COMPUTE, "vary")
+    coming = [make_job(COMPUTE, "vary", comes_s, "new") for _ in range(100)]
+    serve(COMPUTE, jobs + coming, per_share=3)
+    ends = sorted(job.ended_s for job in jobs if job.ended_s > comes_s + alone(COMPUTE, "vary"))
+    assert sum(job.ended_s < ends[3] for job in coming) < 20
+
+
 def test_faster_lanes_lead_and_relax_keeps_a_tenth():
     """Turbo ends before fast; relax gets about 10 % while fast would take all."""
     jobs = [make_job(COMPUTE, "vary", 0.0, lane.name, lane) for lane in Lane for _ in range(20)]
