@@ -2,7 +2,7 @@
 
 import { near } from "./api.js";
 import { el, iconButton } from "./dom.js";
-import { textChunks } from "./png.js";
+import { parametersOf } from "./parameters.js";
 import { say } from "./words.js";
 
 const MOST = 8;
@@ -70,11 +70,11 @@ class Viewer {
   async #tell(address, index) {
     const response = await fetch(address).catch(() => null);
     if (!response?.ok) return;
-    const told = await textChunks(await response.arrayBuffer());
-    if (this.index !== index || !told.parameters) return;
+    const told = await parametersOf(await response.arrayBuffer());
+    if (this.index !== index || !told) return;
     this.details.replaceChildren(
       el("dt", { text: say("parameters") }),
-      el("dd", { text: told.parameters }),
+      el("dd", { text: told }),
     );
   }
 

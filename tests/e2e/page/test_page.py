@@ -10,6 +10,7 @@ import pytest
 from PIL import Image
 from playwright.async_api import expect
 
+from bot.memory import Memory, encoded
 from bot.playground.world import EVERYBODY, Event
 
 PHONE = {"width": 390, "height": 844}
@@ -232,6 +233,21 @@ async def test_a_picture_opens_large_and_tells_its_parameters(visit):
     assert re.search(r"\.png$", await download.get_attribute("download"))
     await page.keyboard.press("Escape")
     await expect(viewer).to_be_hidden()
+
+
+@pytest.mark.parametrize("suffix", ["jpg", "webp"])
+async def test_other_kinds_of_pictures_tell_their_parameters_too(visit, shared, suffix):
+    """A JPEG or WEBP, as large grids are posted, says in the viewer what a PNG would say."""
+    words = f"一只狐狸, as {suffix}\nSteps: 8, Seed: 7"
+    out = io.BytesIO()
+    kind = {"jpg": "JPEG", "webp": "WEBP"}[suffix]
+    Image.new("RGB", (64, 64), "teal").save(out, kind, **encoded(Memory(words, {})))
+    painter = await shared.person()
+    await painter.say("look", {f"fox.{suffix}": out.getvalue()})
+    page = await visit()
+    await page.get_by_role("link", name=f"fox.{suffix}").click()
+    viewer = page.get_by_role("dialog", name="Picture viewer")
+    await expect(viewer.get_by_role("definition")).to_have_text(words)
 
 
 BRING = """([kind, data]) => {
