@@ -249,7 +249,7 @@ class Delivery:
         """Note why the grid found no place; its pictures stay, unless nothing can show them."""
         kept = await self._store.to_undeliverable(job.id, sentence)
         if sentence in {_(LOST), _(BLOCKED)}:
-            await self._store.forget_pictures(job.id)
+            await self._store.forget_pictures(job.id, refund=True)
         return kept
 
     async def _clear_ack(self, job: Job, place: Posted) -> None:

@@ -52,10 +52,12 @@ class Finisher:
         """Return the 2×2 grid of a job, for its own channel or another place.
 
         Raises:
-            PicturesLostError: a tile is not on the disk.
+            PicturesLostError: a tile is not on the disk, or the job has none any more.
             UserError: the pictures may not be shown there (any more).
 
         """
+        if not pictures:  # the keeper made room
+            raise PicturesLostError(f"job={job.id} has no pictures any more")
         upload = await asyncio.to_thread(self._grid, job, pictures, limit_bytes)
         hidden = await self._guard.covered(pictures, *(place or (job.guild_id, job.channel_id)))
         return _file(upload, job, f"easel-{job.id}", hidden=hidden)

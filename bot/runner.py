@@ -136,13 +136,17 @@ class Runner:
         for tasks in (self._paints, self._deliveries):
             if tasks:
                 await asyncio.wait(set(tasks), timeout=max(until - time.monotonic(), 0.1))
+        cancelled = frozenset(self._cancelled)
         late = self._paints | self._deliveries
         for task in late:
             task.cancel()
         await asyncio.gather(*late, return_exceptions=True)
         with contextlib.suppress(DiskError):  # the next start takes them up all the same
             for entry in await self._store.running():
-                await self._store.back_to_accepted(entry.job_id, counted=False)
+                if entry.job_id in cancelled:  # told at the next start
+                    await self._store.to_cancelled(entry.job_id)
+                else:
+                    await self._store.back_to_accepted(entry.job_id, counted=False)
 
     # -- feeding --------------------------------------------------------------------------------
 
@@ -231,7 +235,7 @@ class Runner:
         except DiskError as error:
             self.disk.fail(error)
             with contextlib.suppress(DiskError, WrongStateError):  # else its lease ends
-                await self._store.back_to_accepted(job_id, counted=False)
+                await self._give_back(job_id, cancelled=self._let_go(job_id))
 
     async def _paint_once(self, job_id: int) -> None:
         job = await self._store.to_running(job_id)
@@ -241,15 +245,20 @@ class Runner:
         ending = await self._follow(job, request)
         if isinstance(ending, Painted):
             await self._keep(job, ending)
-        elif self._let_go(job_id):
-            await self._end(await self._store.to_cancelled(job_id))
-        elif not isinstance(ending, Failed):  # cancelled by nobody: the engine is draining
-            await self._store.back_to_accepted(job_id, counted=False)
+        elif (cancelled := self._let_go(job_id)) or not isinstance(ending, Failed):
+            await self._give_back(job_id, cancelled=cancelled)  # or else the engine is draining
         elif ending.retry and job.attempts < ATTEMPTS:
             log.warning("job=%d goes back to the queue: %s", job_id, ending.sentence)
             await self._store.back_to_accepted(job_id)
         else:
             await self._end(await self._store.to_failed(job_id, told(ending.sentence)))
+
+    async def _give_back(self, job_id: int, *, cancelled: bool) -> None:
+        """Return a job to the queue, unless somebody was told that it is stopped."""
+        if cancelled:
+            await self._end(await self._store.to_cancelled(job_id))
+        else:
+            await self._store.back_to_accepted(job_id, counted=False)
 
     def _let_go(self, job_id: int) -> bool:
         """From here on the store says whether the job can be cancelled; True: it was before."""

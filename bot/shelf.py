@@ -146,10 +146,15 @@ class Shelf(Database):
         )
         return [row[0] for row in rows]
 
-    async def forget_pictures(self, job_id: int) -> None:
-        """Forget that a job has pictures; the files go after this."""
+    async def forget_pictures(self, job_id: int, *, refund: bool = False) -> None:
+        """Forget that a job has pictures; the files go after this.
+
+        With `refund` its painter gets back what it cost, for nobody ever saw them.
+        """
         async with self._write() as connection:
             await connection.execute("DELETE FROM pictures WHERE job_id = ?", (job_id,))
+            if refund:
+                await connection.execute("DELETE FROM spent WHERE job_id = ?", (job_id,))
 
     async def without_pictures(self, job_ids: Collection[int]) -> list[int]:
         """Return which of these jobs own no pictures: their files are left over."""

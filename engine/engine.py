@@ -244,6 +244,16 @@ class Engine:
     def _run(self) -> None:
         """The engine's thread: load, then paint until told to stop."""
         try:
+            self._load()
+        except Exception as error:  # noqa: BLE001 why: without this thread all jobs wait
+            from engine.worker import give_up
+
+            give_up(error)
+        self._loading = None
+        self._serve()
+
+    def _load(self) -> None:
+        try:
             self._worker = self._open()
         except (ModelError, ImportError) as error:
             self._failed = str(error)
@@ -256,8 +266,6 @@ class Engine:
                 library.take(self._default)
             self._failed = library.failed.get(self._default)
             library.fetch_others()
-        self._loading = None
-        self._serve()
 
     def _say(self, sentence: str) -> None:
         self._loading = sentence

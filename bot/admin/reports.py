@@ -52,18 +52,28 @@ async def report(client: DeskClient, reporter_id: int, job: Job, posted: Posted)
     )
     if not await desk.ledger.add_report(entry):
         return
-    link = f"https://discord.com/channels/{posted.guild_id}/{posted.channel_id}/{posted.message_id}"
+    told = False
+    try:
+        told = await _tell(client, job, entry)
+    finally:
+        if not told:  # the next who reports it tries again
+            await desk.ledger.forget_report(posted.message_id)
+
+
+async def _tell(client: DeskClient, job: Job, entry: Report) -> bool:
+    """Post a report where the admins look; False if it could not be."""
+    link = f"https://discord.com/channels/{entry.guild_id}/{entry.channel_id}/{entry.message_id}"
     prompt = messages.shorten(messages.escape(job.shown), 1000)
-    with speaking(await client.speech_of(posted.guild_id)):
+    with speaking(await client.speech_of(entry.guild_id)):
         text = _(
             "**Report** by <@{reporter_id}>: {link}\npainted by <@{user_id}>: **{prompt}**"
-        ).format(reporter_id=reporter_id, link=link, user_id=posted.user_id, prompt=prompt)
-        view = _buttons(posted.message_id)
+        ).format(reporter_id=entry.reporter_id, link=link, user_id=entry.user_id, prompt=prompt)
+        view = _buttons(entry.message_id)
     more = {} if (file := await _picture(client, job)) is None else {"file": file}
-    if await audit.post(client, posted.guild_id, text, view=view, **more):
-        log.info("job=%d is reported by user=%d", job.id, reporter_id)
-    else:
-        await desk.ledger.forget_report(posted.message_id)  # the next who reports it tries again
+    if not await audit.post(client, entry.guild_id, text, view=view, **more):
+        return False
+    log.info("job=%d is reported by user=%d", job.id, entry.reporter_id)
+    return True
 
 
 async def _picture(client: DeskClient, job: Job) -> discord.File | None:

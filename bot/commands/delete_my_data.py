@@ -6,6 +6,7 @@ import re
 from collections.abc import Sequence
 from typing import Any
 
+import aiohttp
 import discord
 from discord import app_commands
 
@@ -94,7 +95,7 @@ async def _unpost(client: DeskClient, posted: Sequence[tuple[int, int]]) -> None
             await channel.get_partial_message(message_id).delete()
         except discord.Forbidden:
             closed.add(channel_id)
-        except (discord.HTTPException, OSError) as error:
+        except (discord.HTTPException, aiohttp.ClientError, OSError) as error:
             log.info("message=%d could not be deleted: %s", message_id, error)
 
 

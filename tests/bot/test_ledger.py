@@ -80,6 +80,16 @@ async def test_what_fails_or_is_cancelled_is_given_back(ledger, ending):
     assert (await ledger.spent(20, 1, 0)).pictures == 3
 
 
+async def test_pictures_that_nobody_will_ever_see_are_given_back(ledger):
+    """What is painted, and then lost before anybody saw it, costs nothing."""
+    await accept(ledger, 1)
+    await paint(ledger, 1)
+    await ledger._store.to_delivering(1)
+    await ledger._store.to_undeliverable(1)
+    await ledger._store.forget_pictures(1, refund=True)
+    assert (await ledger.spent(20, 1, 0)).pictures == 0
+
+
 async def test_servers_and_painters_are_counted_apart(ledger):
     """A server's quota counts what was painted there; the operator's counts everywhere."""
     await accept(ledger, 1, guild_id=1, pictures=1)

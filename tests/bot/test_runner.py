@@ -10,7 +10,7 @@ from easel_tests_scripted import REQUEST, House, png
 from PIL import Image
 
 from bot import runner as runner_module
-from bot.errors import UserError
+from bot.errors import DiskError, UserError
 from bot.flags import ATTACHMENT
 from bot.jobs import Picture, State
 from bot.runner import ATTEMPTS, CRASHES
@@ -294,6 +294,38 @@ async def test_stop_does_not_wait_for_a_long_step(house, monkeypatch):
     job = await house.store.get(1)
     assert job is not None
     assert (job.state, job.attempts) == (State.ACCEPTED, 0)
+
+
+async def test_a_promised_cancel_outlives_a_stop(house, monkeypatch):
+    """Who was told that a job is stopped never sees it painted, though a step outlasts the stop."""
+
+    async def stuck(timeout_s):
+        await asyncio.sleep(60)
+
+    monkeypatch.setattr(house.engine, "drain", stuck)
+    monkeypatch.setattr(house.engine, "cancel", lambda job_id: None)
+    house.engine.hold = True
+    await house.accept()
+    async with house.running() as runner:
+        await house.until_inside(1)
+        assert await runner.cancel(1)
+    assert await house.state() is State.CANCELLED
+    assert [job.id for job in await house.store.untold()] == [1]
+
+
+async def test_a_promised_cancel_outlives_a_full_disk(house, monkeypatch):
+    """A job that is cancelled while its pictures find no room is not painted again."""
+    await house.accept()
+    async with house.running() as runner:
+
+        async def judge(job, pictures):
+            assert await runner.cancel(job.id)
+            raise DiskError("the disk is full")
+
+        monkeypatch.setattr(house.inspector, "judge", judge)
+        runner.wake()
+        await house.until(State.CANCELLED)
+    assert house.outbox.reported == [(1, State.CANCELLED, None)]
 
 
 async def test_delivery_is_tried_until_discord_is_back(house, monkeypatch, caplog):

@@ -1,10 +1,14 @@
 """The admin's desk as admins and painters see it: layers, quotas, words, people, reports, setup."""
 
 import asyncio
+import contextlib
 import json
 import re
+import sqlite3
 
 import pytest
+
+from bot.data import DataFolder
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
@@ -274,6 +278,28 @@ async def test_a_report_and_what_is_done_about_it(shared, painter, admin):
     await admin.slash("easel unblock", user=painter.id)
     reports = [m for m in await admin.messages(general) if grid["id"] in m["content"]]
     assert sum("**Report**" in m["content"] for m in reports) == 1
+
+
+async def test_a_picture_that_made_room_is_reported_and_offered_again(shared, painter, admin):
+    """Without its pictures a grid can still be reported, and /show offers to paint it again."""
+    general = await admin.enter("general")
+    await admin.enter("painting")
+    await admin.slash("easel config set", log=general)
+    grid = await painter.paint("an old fox --seed 9")
+    (job_id,) = re.findall(r"'u:([0-9]+):0'", str(grid["components"]))
+    with (
+        contextlib.closing(sqlite3.connect(DataFolder(shared.bot.data).database)) as database,
+        database,
+    ):
+        database.execute("DELETE FROM pictures WHERE job_id = ?", (job_id,))
+    await admin.react(grid, "⚠️")
+    report = await admin.wait_for(
+        lambda m: "**Report** by" in m["content"] and grid["id"] in m["content"],
+        channel_id=general,
+    )
+    assert report["attachments"] == []
+    await painter.slash("show", job_id=job_id)
+    await painter.wait_for(says("no longer on Easel's disk", painter.id))
 
 
 # -- the gallery ----------------------------------------------------------------------------------

@@ -348,6 +348,14 @@ def test_painting_says_nothing_on_stderr(tiny_model):
     assert run.stderr == ""
 
 
+def test_an_engine_that_cannot_begin_ends_the_process(tiny_model):
+    """What nobody foresaw while it loads ends with code 70: jobs never wait for a dead thread."""
+    script = PAINT_ONE.format(model=str(tiny_model), before="").replace("threads=1", "threads=-1")
+    run = run_python(script)
+    assert run.returncode == 70
+    assert "painting cannot go on in this process" in run.stderr
+
+
 def test_a_poisoned_device_ends_the_process(tiny_model):
     """After a CUDA error that sticks, the process ends with code 70 and the job has no end."""
     before = """
