@@ -101,7 +101,7 @@ export class Api {
       next = 400;
       onLine(true);
     });
-    socket.addEventListener("message", ({ data }) => onEvent(JSON.parse(data)));
+    socket.addEventListener("message", ({ data }) => this.#closed || onEvent(JSON.parse(data)));
     socket.addEventListener("close", () => {
       if (this.#closed) return;
       onLine(false);

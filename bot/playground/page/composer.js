@@ -70,6 +70,7 @@ export class Composer {
       iconButton("send", say("send"), () => this.submit(), { class: "icon-button send" }),
     );
     this.#drawOffers();
+    this.tray.stayIn(state.channelId);
     this.#grow();
   }
 
@@ -287,9 +288,14 @@ export class Composer {
       if (text.startsWith("/"))
         this.tell(say("not_here", { name: text.slice(1).split(/\s/)[0] }), true);
       else if (text || this.tray.hasFiles) {
-        this.box.value = "";
-        this.#grow();
-        await this.post.say(text, this.tray.take());
+        const carried = this.tray.take();
+        this.#write("");
+        const problem = await this.post.say(text, carried);
+        if (problem && this.isIdle) {
+          this.#write(text);
+          this.tray.add(carried.files);
+        }
+        if (problem) this.tell(problem, true);
       }
       return;
     }
@@ -391,6 +397,11 @@ export class Composer {
   #typedWhole() {
     const typed = this.box.value.trim();
     return this.entries.some(({ path, options }) => typed === `/${path}` && !options.length);
+  }
+
+  #write(text) {
+    this.box.value = text;
+    this.#grow();
   }
 
   #grow() {

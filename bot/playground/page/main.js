@@ -36,7 +36,7 @@ let news = 0;
 async function account(guild) {
   for (;;) {
     const known = news;
-    const told = await api.state(guild);
+    const told = await api.state(guild ?? state.guild?.id);
     if (known === news) return told;
   }
 }
@@ -75,11 +75,14 @@ function localNote(entry, content) {
 }
 
 async function runCommand(entry, options, files) {
+  const [mine, place] = [api, state.channelId];
   composer.tell(say("sending", { name: entry.path }));
   const answer = await interact({ type: 2, command: entry.path, options }, files);
   composer.tell("");
-  if (answer.problem)
-    localNote(entry, answer.outcome === "failed" ? say("no_answer") : answer.problem);
+  if (!answer.problem || api !== mine) return;
+  const why = answer.outcome === "failed" ? say("no_answer") : answer.problem;
+  if (place === state.channelId) localNote(entry, why);
+  else composer.tell(`/${entry.path}: ${why}`, true);
 }
 
 async function onMessageCommand(view, command) {
@@ -188,8 +191,9 @@ const composer = new Composer(byId("composer"), {
   say: async (text, carried) => {
     try {
       await api.send(state.channelId, text, carried);
+      return null;
     } catch (error) {
-      composer.tell(say("trouble", { why: error.message }), true);
+      return error instanceof Refused ? say("trouble", { why: error.message }) : say("lost");
     }
   },
   run: runCommand,
@@ -209,7 +213,9 @@ function openChannel(id) {
 
 /** Goes to another server. */
 async function enterGuild(id) {
-  state.load(await account(id));
+  const told = await account(id);
+  news += 1; // an account of the server one was in may be under way
+  state.load(told);
   state.open(state.channelId);
 }
 
@@ -266,7 +272,7 @@ function note(channelId) {
 
 async function load() {
   const before = state.channelId;
-  state.load(await account(state.guild?.id));
+  state.load(await account());
   const shut = byId("middle").classList.contains("shut");
   if (before && (before !== state.channelId || shut !== isShut())) state.tell("channel");
 }
@@ -282,12 +288,12 @@ let wasCut = false;
 
 async function onLine(here) {
   banner.line(here);
-  if (here && wasCut)
-    await load().then(
-      () => list.refresh(),
-      () => {},
-    );
+  const cut = wasCut;
   wasCut = !here;
+  if (!here || !cut) return;
+  await load()
+    .then(() => list.refresh())
+    .catch(() => (wasCut = true));
 }
 
 function follow() {
@@ -304,14 +310,15 @@ async function become(user) {
   if (asked) address.searchParams.set("as", user);
   history.replaceState(null, "", address);
   api.close();
-  api = new Api(user);
+  const mine = (api = new Api(user));
   news += 1;
-  wasCut = false;
+  wasCut = true; // what happens before the line stands is asked for when it does
   state.unread.clear();
   state.guild = null;
-  await load();
-  state.open(state.channelId);
   follow();
+  await load().catch(() => {});
+  if (api !== mine) return;
+  state.open(state.channelId);
   byId("whoami")?.focus();
 }
 

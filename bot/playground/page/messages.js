@@ -30,6 +30,7 @@ export class MessageList {
   #following = true;
   #lastTop = 0;
   #turn = 0;
+  #told = 0;
   #watcher;
   #opening = null;
 
@@ -69,6 +70,15 @@ export class MessageList {
     return this.#opening;
   }
 
+  /** Messages from the server; never from before what its events have said since. */
+  async #ask(before) {
+    for (;;) {
+      const [told, turn] = [this.#told, this.#turn];
+      const messages = await this.source.fetch(before);
+      if (told === this.#told || turn !== this.#turn) return messages;
+    }
+  }
+
   async #fill() {
     const turn = ++this.#turn;
     this.#views.clear();
@@ -78,7 +88,7 @@ export class MessageList {
     this.#following = true;
     this.pill.hidden = true;
     this.log.setAttribute("aria-busy", "true");
-    const messages = state.channel && (await this.source.fetch().catch(() => null));
+    const messages = state.channel && (await this.#ask().catch(() => null));
     if (turn !== this.#turn || !messages) return;
     for (const message of messages) this.put(message, false);
     this.#complete = messages.length < PAGE;
@@ -90,8 +100,13 @@ export class MessageList {
   /** Fetches the newest again after the line was cut, and draws what is new or changed. */
   async refresh() {
     const turn = this.#turn;
-    const messages = await this.source.fetch();
+    const messages = await this.#ask();
     if (turn !== this.#turn) return;
+    const joined = messages.length < PAGE || messages.some((one) => this.#views.has(one.id));
+    if (this.log.hasAttribute("aria-busy") || !joined) {
+      await this.open(); // it was never filled, or more came than is told at a time
+      return;
+    }
     const kept = new Set(messages.map((one) => one.id));
     const first = messages[0]?.id;
     for (const id of [...this.#views.keys()]) {
@@ -102,11 +117,12 @@ export class MessageList {
 
   /** Shows a message, new or changed. */
   put(message, fresh = true) {
+    if (fresh) this.#told += 1;
     if (state.dismissed.has(message.id)) return;
     state.meet(message.author);
     const known = this.#views.get(message.id);
     if (known) {
-      known.update({ ...known.message, ...message });
+      known.update(message);
       return;
     }
     const before = this.last;
@@ -156,17 +172,20 @@ export class MessageList {
   }
 
   change(partial) {
+    this.#told += 1;
     const known = this.#views.get(partial.id);
     if (known) known.update({ ...known.message, ...partial });
   }
 
   react(told, by) {
+    this.#told += 1;
     const known = this.#views.get(told.message_id);
     if (known)
       known.update(withReaction(known.message, told.emoji, by, told.user_id === state.me?.id));
   }
 
   remove(id) {
+    this.#told += 1;
     const view = this.#views.get(id);
     if (!view) return;
     const views = [...this.#views.values()];
@@ -196,7 +215,7 @@ export class MessageList {
     const first = this.#views.values().next().value;
     if (this.#complete || !first || this.#loading) return;
     const turn = this.#turn;
-    this.#loading = this.source.fetch(first.message.id);
+    this.#loading = this.#ask(first.message.id);
     const messages = await this.#loading.catch(() => null);
     this.#loading = null;
     if (!messages || turn !== this.#turn) return;

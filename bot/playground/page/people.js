@@ -39,13 +39,16 @@ function channelButton(channel, onOpen) {
     type: "button",
     class: `row${unread ? " unread" : ""}${thread ? " thread" : ""}`,
     "aria-current": open ? "page" : null,
+    data: { key: channel.id },
     on: { click: () => onOpen(channel.id) },
   };
   return el("li", {}, el("button", props, mark, name, badge));
 }
 
+let sections = 0;
+
 function section(title, items) {
-  const id = `side-${title.replace(/\W+/g, "-")}`;
+  const id = `side-${(sections += 1)}`;
   return el(
     "section",
     { "aria-labelledby": id },
@@ -56,7 +59,11 @@ function section(title, items) {
 
 /** Where one is in several servers: the choice between them. */
 function guildMenu(onGuild) {
-  const select = el("select", { class: "select guild", "aria-label": say("server") });
+  const select = el("select", {
+    class: "select guild",
+    "aria-label": say("server"),
+    data: { key: "server" },
+  });
   for (const { id, name } of state.guilds)
     select.append(el("option", { value: id, text: name, selected: id === state.guild?.id }));
   select.addEventListener("change", () => onGuild(select.value));
@@ -71,12 +78,13 @@ function inOrder(channels) {
 
 /** Draws the channel list into `holder`. */
 export function drawChannels(holder, { onOpen, onDm, onGuild }) {
-  const focused = holder.contains(document.activeElement);
+  const focused = document.activeElement;
+  const key = holder.contains(focused) ? focused.dataset.key : null;
   const texts = inOrder(state.channels.filter((one) => !isDirect(one)));
   const dms = state.channels.filter(isDirect);
   const begin = el(
     "button",
-    { type: "button", class: "row", on: { click: onDm } },
+    { type: "button", class: "row", data: { key: "dm" }, on: { click: onDm } },
     avatar(state.bot, "small"),
     el("span", { class: "grow", text: nameOf(state.bot) }),
   );
@@ -88,7 +96,8 @@ export function drawChannels(holder, { onOpen, onDm, onGuild }) {
     section(say("dms"), [...(begun ? [] : [el("li", {}, begin)]), ...draw(dms)]),
   ];
   holder.replaceChildren(...parts);
-  if (focused) holder.querySelector("[aria-current]")?.focus();
+  const again = [...holder.querySelectorAll("[data-key]")].find((one) => one.dataset.key === key);
+  if (key) (again ?? holder.querySelector("[aria-current]"))?.focus();
 }
 
 function member(user, note, lit) {
@@ -148,5 +157,7 @@ export function drawMe(holder, onBecome) {
     el("span", { class: "note", text: say("whoami"), "aria-hidden": "true" }),
     select,
   );
+  const focused = holder.contains(document.activeElement);
   holder.replaceChildren(avatar(state.me), label);
+  if (focused) select.focus();
 }

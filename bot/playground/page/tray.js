@@ -34,6 +34,11 @@ export class Tray {
     this.draw();
   }
 
+  /** A reply belongs to its channel. */
+  stayIn(channelId) {
+    if (this.#answered && this.#answered.channel_id !== channelId) this.answer(null);
+  }
+
   /** Gives the files away: to a command that has places for them, or with the message. */
   takeFiles() {
     const files = this.#files;

@@ -347,3 +347,63 @@ async def test_a_late_account_undoes_nothing(visit, shared):
         due.set()
     await page.wait_for_timeout(300)
     await expect(offline).to_be_hidden(timeout=100)
+
+
+async def test_late_messages_undo_nothing(visit, shared):
+    """What is said, changed and deleted while the list is under way is in it when it comes."""
+    writer = await shared.person("painter2")
+    doomed = await writer.say("this is deleted")
+    page = await visit()
+    asked, due = asyncio.Event(), asyncio.Event()
+
+    async def answer_late(route):
+        response = await route.fetch()
+        asked.set()
+        await due.wait()
+        await route.fulfill(response=response)
+
+    await page.get_by_role("button", name="general").click()
+    await expect(page.get_by_role("article").filter(has_text="this is deleted")).to_have_count(0)
+    await page.route("**/page/channels/*/messages*", answer_late, times=1)
+    await page.get_by_role("button", name="painting", exact=True).click()
+    await asked.wait()
+    await writer.delete(doomed)
+    await writer.say("this is new")
+    due.set()
+    await expect(page.get_by_role("article").filter(has_text="this is new")).to_be_visible()
+    await page.wait_for_timeout(300)
+    await expect(page.get_by_role("article").filter(has_text="this is new")).to_be_visible()
+    await expect(page.get_by_role("article").filter(has_text="this is deleted")).to_have_count(0)
+
+
+async def test_a_refused_message_is_not_lost(visit):
+    """Text that the server refuses stands in the box again, under a sentence that says why."""
+    page = await visit(forgiven="status of 400")
+    await message_box(page).fill("w" * 2001)
+    await page.keyboard.press("Enter")
+    await expect(page.get_by_text("2000")).to_be_visible()
+    await expect(message_box(page)).to_have_value("w" * 2001)
+
+
+async def test_who_changes_twice_hears_everything_once(visit, shared):
+    """Two quick changes of who one is leave one line to the server, and nothing is told double."""
+    writer = await shared.person("painter2")
+    message = await writer.say("a message to like")
+    page = await visit()
+    await page.get_by_label("Who am I").evaluate(
+        """select => {
+            for (const name of ["moderator", "admin"]) {
+                select.value = name;
+                select.dispatchEvent(new Event("change"));
+            }
+        }"""
+    )
+    await expect(page.get_by_label("Who am I")).to_be_focused()
+    await page.wait_for_timeout(500)
+    await expect(page.get_by_label("Who am I")).to_have_value("admin")
+    await writer.react(message, "👍")
+    article = page.get_by_role("article").filter(has_text="a message to like")
+    reaction = article.get_by_role("button", name="👍").first
+    await expect(reaction).to_be_visible()
+    await page.wait_for_timeout(300)
+    await expect(reaction).to_contain_text("1")
