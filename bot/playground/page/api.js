@@ -10,6 +10,15 @@ export function near(address) {
   return loopback && url.port === location.port ? url.pathname + url.search : address;
 }
 
+/** What `fetch` brings; asked anew while `version` says that there was news meanwhile. */
+export async function settled(fetch, version) {
+  for (;;) {
+    const before = version();
+    const found = await fetch();
+    if (before === version()) return found;
+  }
+}
+
 async function reason(response) {
   const text = await response.text();
   try {

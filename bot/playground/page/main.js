@@ -1,6 +1,6 @@
 /** Opens the page: joins the server's events, the list, the box and the two sides. */
 
-import { Api, Refused } from "./api.js";
+import { Api, Refused, settled } from "./api.js";
 import { banner } from "./banner.js";
 import { isOffered, messageCommands } from "./commands.js";
 import { Composer } from "./composer.js";
@@ -33,13 +33,15 @@ const NEWS = new Set(["BOT", "CHANNEL_CREATE", "COMMANDS", "PLACES"]);
 let news = 0;
 
 /** The server's account of things; never one from before what it has told since. */
-async function account(guild) {
-  for (;;) {
-    const known = news;
-    const told = await api.state(guild ?? state.guild?.id);
-    if (known === news) return told;
-  }
-}
+const account = (guild) =>
+  settled(
+    () => api.state(guild ?? state.guild?.id),
+    () => news,
+  );
+
+/** What is said of a request that was refused, or did not arrive. */
+const problemOf = (error) =>
+  error instanceof Refused ? say("trouble", { why: error.message }) : say("lost");
 
 /** What the server says to an interaction, as a sentence when it went wrong. */
 async function interact(payload, files) {
@@ -52,9 +54,7 @@ async function interact(payload, files) {
     if (answer.outcome === "modal") openModal(answer.modal, submitting(answer.interaction_id));
     return answer;
   } catch (error) {
-    if (error instanceof Refused)
-      return { outcome: "refused", problem: say("trouble", { why: error.message }) };
-    return { outcome: "lost", problem: say("lost") };
+    return { problem: problemOf(error) };
   }
 }
 
@@ -193,7 +193,7 @@ const composer = new Composer(byId("composer"), {
       await api.send(state.channelId, text, carried);
       return null;
     } catch (error) {
-      return error instanceof Refused ? say("trouble", { why: error.message }) : say("lost");
+      return problemOf(error);
     }
   },
   run: runCommand,

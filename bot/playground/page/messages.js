@@ -1,5 +1,6 @@
 /** The list of messages: what is loaded, where one has scrolled to, and what is new below. */
 
+import { settled } from "./api.js";
 import { el, icon } from "./dom.js";
 import { isEphemeral, MessageView, toolbar } from "./message.js";
 import { withReaction } from "./reactions.js";
@@ -71,12 +72,11 @@ export class MessageList {
   }
 
   /** Messages from the server; never from before what its events have said since. */
-  async #ask(before) {
-    for (;;) {
-      const [told, turn] = [this.#told, this.#turn];
-      const messages = await this.source.fetch(before);
-      if (told === this.#told || turn !== this.#turn) return messages;
-    }
+  #ask(before) {
+    return settled(
+      () => this.source.fetch(before),
+      () => this.#told,
+    );
   }
 
   async #fill() {

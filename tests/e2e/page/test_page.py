@@ -324,12 +324,8 @@ async def test_the_page_waits_for_its_bot(visit, shared):
     await expect(grid(page, "a cat in a meadow")).to_be_visible(timeout=SLOW)
 
 
-async def test_a_late_account_undoes_nothing(visit, shared):
-    """What the server tells while its account of things is under way is not undone by that."""
-    page = await visit()
-    offline = page.get_by_text("Easel is offline")
-    await shared.bot.stop()
-    await expect(offline).to_be_visible()
+async def hold_back(page, address):
+    """Hold the next answer from an address back; return when it is there, and what lets it go."""
     asked, due = asyncio.Event(), asyncio.Event()
 
     async def answer_late(route):
@@ -338,7 +334,17 @@ async def test_a_late_account_undoes_nothing(visit, shared):
         await due.wait()
         await route.fulfill(response=response)
 
-    await page.route("**/page/state*", answer_late, times=1)
+    await page.route(address, answer_late, times=1)
+    return asked, due
+
+
+async def test_a_late_account_undoes_nothing(visit, shared):
+    """What the server tells while its account of things is under way is not undone by that."""
+    page = await visit()
+    offline = page.get_by_text("Easel is offline")
+    await shared.bot.stop()
+    await expect(offline).to_be_visible()
+    asked, due = await hold_back(page, "**/page/state*")
     shared.server.world.tell(Event(name="COMMANDS", data={}, to=EVERYBODY))
     await asked.wait()
     await shared.bot.start()
@@ -354,17 +360,9 @@ async def test_late_messages_undo_nothing(visit, shared):
     writer = await shared.person("painter2")
     doomed = await writer.say("this is deleted")
     page = await visit()
-    asked, due = asyncio.Event(), asyncio.Event()
-
-    async def answer_late(route):
-        response = await route.fetch()
-        asked.set()
-        await due.wait()
-        await route.fulfill(response=response)
-
     await page.get_by_role("button", name="general").click()
     await expect(page.get_by_role("article").filter(has_text="this is deleted")).to_have_count(0)
-    await page.route("**/page/channels/*/messages*", answer_late, times=1)
+    asked, due = await hold_back(page, "**/page/channels/*/messages*")
     await page.get_by_role("button", name="painting", exact=True).click()
     await asked.wait()
     await writer.delete(doomed)
