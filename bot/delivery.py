@@ -33,6 +33,10 @@ log = logging.getLogger(__name__)
 ACK_PAUSES_S = (0.2, 0.5, 1.0, 0.0)
 ANSWER_S = 3.0
 """How long a command has to be answered; only then may more be said."""
+AWAY = (discord.HTTPException, aiohttp.ClientError, OSError, DiskError)
+"""How Discord, or the disk, says that it cannot take something now."""
+DISK_PAUSE_S = 5.0
+"""Between two tries to note what is posted already."""
 OFFERED = 3
 """How many undelivered grids come with one command."""
 LOST = N_("The pictures are no longer on Easel's disk. Please paint it again.")
@@ -181,21 +185,27 @@ class Delivery:
         except WrongStateError as error:
             log.info("%s", error)
             return
+        place, why = None, _(NOWHERE)
         try:
             place = await self._post(job, ways)
         except PicturesLostError:
-            await self._keep(job, _(LOST))
-            return
+            why = _(LOST)
         except UserError as error:
-            await self._keep(job, str(error))
-            return
-        except (discord.HTTPException, aiohttp.ClientError, OSError):
-            await self._store.to_undeliverable(job.id, _(NOWHERE))
-            raise
-        if place is None:
-            await self._store.to_undeliverable(job.id, _(NOWHERE))
-        else:
-            await self._finish(job, place)
+            why = str(error)
+        except AWAY as error:
+            log.warning("job=%d could not be delivered yet: %s", job.id, error)
+        await self._note_offer(job, place, why)
+
+    async def _note_offer(self, job: Job, place: Posted | None, why: str) -> None:
+        """Note what became of an offer, as soon as the disk takes it: it may not come again."""
+        while True:
+            try:
+                await (self._keep(job, why) if place is None else self._finish(job, place))
+            except DiskError as error:
+                log.warning("job=%d its outcome cannot be noted yet: %s", job.id, error)
+                await asyncio.sleep(DISK_PAUSE_S)
+            else:
+                return
 
     async def _into_answer(
         self, asked: discord.Interaction[Any], job: Job, limit: int
@@ -293,5 +303,5 @@ async def _unless_away(job: Job, what: str) -> AsyncIterator[None]:
     """Note what Discord, or a full disk, would not take; it is not worth a second try."""
     try:
         yield
-    except (discord.HTTPException, aiohttp.ClientError, OSError, DiskError) as error:
+    except AWAY as error:
         log.warning("job=%d %s: %s", job.id, what, error)

@@ -66,7 +66,12 @@ class Places:
                 return None
 
     async def find(self, job: Job) -> Posted | None:
-        """Return the message that carries the job's buttons already, if there is one."""
+        """Return the message that carries the job's buttons already, if there is one.
+
+        The store is asked first: what only its painter sees cannot be found on Discord.
+        """
+        if (noted := await self._store.posted_final(job.id, _tile(job))) is not None:
+            return noted
         if job.member and not job.ephemeral:
             channel = self._client.get_partial_messageable(job.channel_id, guild_id=job.guild_id)
             if (found := await self._search(channel, job)) is not None:
@@ -185,9 +190,14 @@ def posted(job: Job, message_id: int, channel_id: int | None = None) -> Posted:
         channel_id=channel_id if channel_id is not None else job.channel_id,
         guild_id=None if elsewhere else job.guild_id,
         job_id=job.id,
-        tile=0 if job.kind in UPSCALES else None,
+        tile=_tile(job),
         user_id=job.user_id,
     )
+
+
+def _tile(job: Job) -> int | None:
+    """Return which tile a job's own message shows: the only one, or None for a grid."""
+    return 0 if job.kind in UPSCALES else None
 
 
 def only(user_id: int) -> discord.AllowedMentions:

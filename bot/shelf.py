@@ -110,6 +110,12 @@ class Shelf(Database):
         rows = await self._read("SELECT * FROM messages WHERE message_id = ?", (message_id,))
         return next((Posted(**dict(row)) for row in rows), None)
 
+    async def posted_final(self, job_id: int, tile: int | None) -> Posted | None:
+        """Return the message that shows a job's grid (or its one picture), where it is noted."""
+        sql = "SELECT * FROM messages WHERE job_id = ? AND tile IS ? ORDER BY message_id LIMIT 1"
+        rows = await self._read(sql, (job_id, tile))
+        return next((Posted(**dict(row)) for row in rows), None)
+
     async def forget_message(self, message_id: int) -> None:
         """Forget a message that was deleted; its job and pictures stay."""
         async with self._write() as connection:

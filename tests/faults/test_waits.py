@@ -3,6 +3,7 @@
 import asyncio
 import io
 import os
+import sqlite3
 from dataclasses import replace
 
 import pytest
@@ -150,6 +151,57 @@ async def test_a_way_that_opened_again_is_taken(scene):
     await scene.until_state(job.id, "done")
     (grid,) = scene.grids(job.id)
     assert "ephemeral_to" not in grid
+
+
+async def until_kept(scene, **more) -> Job:
+    """A bot that found no place for a job, whose painter takes no letters either."""
+    world = scene.server.world
+    world.closed_dms.add(world.user("painter")["id"])
+    job = left_behind(scene, **more)
+    await scene.leave_behind(job)
+    await scene.start()
+    await scene.until_online()
+    await scene.until_state(job.id, "undeliverable")
+    return job
+
+
+async def test_what_an_answer_brought_is_known_after_a_crash(scene):
+    """Killed once it has noted that a grid came with an answer, the bot does not bring it again."""
+    job = await until_kept(scene, channel_id=NOWHERE, ack_message_id=NOWHERE + 1)
+    scene.kill_at_call(1, "before", method="DELETE", path="/messages")
+    scene.use("info")
+    await asyncio.wait_for(scene.process.wait(), 60)
+    assert len(scene.grids(job.id)) == 1
+    await scene.start()
+    await scene.until_online()
+    await scene.until_quiet()
+    assert scene.state(job.id) == "done"
+    await scene.until_answered(scene.use("info"))
+    assert len(scene.grids(job.id)) == 1
+
+
+async def test_what_an_answer_brought_is_noted_when_the_disk_is_well(scene, monkeypatch):
+    """A grid that came with an answer while nothing could be written is done, and comes once."""
+    job = await until_kept(scene, ephemeral=True)
+    create = scene.server.messages.create
+    database = sqlite3.connect(scene.data / "easel.sqlite3", isolation_level=None)
+
+    def holding(channel_id, author_id, body, files=None, **more):
+        if f"u:{job.id}:0" in str(body):
+            database.execute("BEGIN IMMEDIATE")  # whoever else writes now is told that it fails
+        return create(channel_id, author_id, body, files or {}, **more)
+
+    monkeypatch.setattr(scene.server.messages, "create", holding)
+    scene.use("info")
+    async with asyncio.timeout(60):
+        while "database is locked" not in scene.log.read_text():
+            await asyncio.sleep(0.05)
+    database.rollback()
+    database.close()
+    monkeypatch.undo()
+    await scene.until_state(job.id, "done")
+    await scene.until_answered(scene.use("info"))
+    assert len(scene.grids(job.id)) == 1
 
 
 async def test_an_old_button_offers_to_paint_again(scene):
