@@ -27,9 +27,10 @@ POST   /page/interactions              JSON, or multipart (payload_json, files[n
 GET    /page/wire                      ?after=N: what went between the bot and this server, a
                                        line of JSON each (see `tape`)
 GET    /page/events                    a WebSocket of {"t", "d"}: MESSAGE_CREATE, MESSAGE_UPDATE,
-  MESSAGE_DELETE, REACTION_ADD, REACTION_REMOVE, CHANNEL_CREATE, TYPING_START {channel_id, user_id},
-  PLACES (channels, roles or members changed: ask for the state again), COMMANDS {commands},
-  BOT {online, status}, INTERACTION (as above; only to who began it)
+  MESSAGE_DELETE, REACTION_ADD, REACTION_REMOVE (both with all "reactions" that there are now),
+  CHANNEL_CREATE, TYPING_START {channel_id, user_id}, BOT {online, status}, COMMANDS {commands},
+  PLACES (channels, roles or members changed: ask for the state again),
+  INTERACTION (as above; only to who began it)
 """
 
 import asyncio
@@ -204,6 +205,9 @@ class PageApi:
                 data = self._brief(data, me)
             elif name == "PLACES":
                 data = {}
+            elif name.startswith("REACTION_"):  # whole, so that hearing it twice does no harm
+                shown = self._show(self.world.messages[data["message_id"]], me)
+                data = {**data, "reactions": shown.get("reactions", [])}
             elif event.message is not None:
                 data = self._show(event.message, me)
             queue.put_nowait(json.dumps({"t": name, "d": data}))

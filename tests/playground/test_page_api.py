@@ -69,8 +69,9 @@ async def test_events(loopback, start_bot, new_bot, make_painter):
     await other.react(message, "❌")
     event = await painter.wait_for_event("REACTION_ADD")
     assert (event["user_id"], event["emoji"]["name"]) == (other.id, "❌")
+    assert [(one["count"], one["me"]) for one in event["reactions"]] == [(1, False)]
     await other.unreact(message, "❌")
-    await painter.wait_for_event("REACTION_REMOVE")
+    assert (await painter.wait_for_event("REACTION_REMOVE"))["reactions"] == []
     assert "INTERACTION" not in [e["t"] for e in other.events]
 
 

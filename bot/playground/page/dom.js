@@ -23,6 +23,16 @@ export function el(tag, props = {}, ...children) {
   return node;
 }
 
+const drawn = new WeakMap();
+
+/** Fills `holder` by `draw` when `told` has changed: a list that is open in it stays open. */
+export function drawOnce(holder, told, draw) {
+  const key = JSON.stringify(told);
+  if (drawn.get(holder) === key) return;
+  drawn.set(holder, key);
+  holder.replaceChildren(...draw());
+}
+
 /** Those of the children that are there: conditions leave null, undefined, false, 0 or "". */
 export const some = (children) => children.filter(Boolean);
 

@@ -62,7 +62,7 @@ const submitting = (id) => async (values, files) =>
   (await interact({ type: 5, interaction_id: id, values }, files)).problem ?? null;
 
 /** A note in the list that only this page knows: what Discord shows when nobody answers. */
-function localNote(entry, content) {
+function localNote(command, content) {
   list.put({
     id: `local-${++locals}`,
     local: true,
@@ -70,29 +70,24 @@ function localNote(entry, content) {
     content,
     flags: 64,
     timestamp: new Date().toISOString(),
-    interaction: { user: state.me, name: entry.path, type: 2 },
+    interaction: { user: state.me, name: command, type: 2 },
   });
 }
 
-async function runCommand(entry, options, files) {
+/** Uses a command; why it failed stands where it was used. */
+async function useCommand(shown, payload, files) {
   const [mine, place] = [api, state.channelId];
-  composer.tell(say("sending", { name: entry.path }));
-  const answer = await interact({ type: 2, command: entry.path, options }, files);
+  composer.tell(say("sending", { name: shown }));
+  const answer = await interact({ type: 2, ...payload }, files);
   composer.tell("");
   if (!answer.problem || api !== mine) return;
   const why = answer.outcome === "failed" ? say("no_answer") : answer.problem;
-  if (place === state.channelId) localNote(entry, why);
-  else composer.tell(`/${entry.path}: ${why}`, true);
+  if (place === state.channelId) localNote(payload.command, why);
+  else composer.tell(`${shown}: ${why}`, true);
 }
 
-async function onMessageCommand(view, command) {
-  const { problem } = await interact({
-    type: 2,
-    command: command.name,
-    target_id: view.message.id,
-  });
-  if (problem) localNote({ path: command.name }, problem);
-}
+/** Waits for a request; says under the box why it failed. */
+const attempt = (request) => request.catch((error) => composer.tell(problemOf(error), true));
 
 const acts = {
   press: async (message, spec, values) => {
@@ -100,13 +95,7 @@ const acts = {
     if (values) payload.values = values;
     return (await interact(payload)).problem ?? null;
   },
-  react: async (message, emoji, add) => {
-    try {
-      await api.react(message.channel_id ?? state.channelId, message.id, emoji, add);
-    } catch (error) {
-      composer.tell(say("trouble", { why: error.message }), true);
-    }
-  },
+  react: (message, emoji, add) => attempt(api.react(message.channel_id, message.id, emoji, add)),
   offer: (view, button) =>
     offerReactions(below(button), (emoji) => acts.react(view.message, emoji, true)),
   menu: (view, at) => messageMenu(view, at instanceof Element ? below(at) : at),
@@ -135,14 +124,6 @@ const MANAGE_MESSAGES = 1n << 13n;
 const mayDelete = (message) =>
   isOurs(message) || BigInt(state.permissions[state.channelId] ?? 0) & MANAGE_MESSAGES;
 
-async function remove(message) {
-  try {
-    await api.remove(message.channel_id, message.id);
-  } catch (error) {
-    composer.tell(say("trouble", { why: error.message }), true);
-  }
-}
-
 function messageMenu(view, at) {
   const { message } = view;
   if (message.local) return;
@@ -151,7 +132,7 @@ function messageMenu(view, at) {
   const offered = messageCommands(state.commands).filter((one) => isOffered(one, channel, bits));
   const apps = offered.map((command) => ({
     text: localised(command, "name"),
-    run: () => onMessageCommand(view, command),
+    run: () => useCommand(command.name, { command: command.name, target_id: message.id }),
   }));
   const reply = { text: say("reply"), run: () => acts.reply(view) };
   const react = {
@@ -168,7 +149,13 @@ function messageMenu(view, at) {
         : []),
       { text: say("copy_id"), run: () => copy(message.id) },
       ...(mayDelete(message)
-        ? [{ text: say("delete"), danger: true, run: () => remove(message) }]
+        ? [
+            {
+              text: say("delete"),
+              danger: true,
+              run: () => attempt(api.remove(message.channel_id, message.id)),
+            },
+          ]
         : []),
     ],
     { label: say("message_menu") },
@@ -196,7 +183,8 @@ const composer = new Composer(byId("composer"), {
       return problemOf(error);
     }
   },
-  run: runCommand,
+  run: (entry, options, files) =>
+    useCommand(`/${entry.path}`, { command: entry.path, options }, files),
   complete: async (entry, options, focused) => {
     const answer = await interact({ type: 4, command: entry.path, options, focused });
     return answer.choices ?? [];
@@ -246,8 +234,8 @@ const HANDLERS = {
   },
   MESSAGE_UPDATE: (message) => message.channel_id === state.channelId && list.change(message),
   MESSAGE_DELETE: (told) => list.remove(told.id ?? told.message_id),
-  REACTION_ADD: (told) => list.react(told, 1),
-  REACTION_REMOVE: (told) => list.react(told, -1),
+  REACTION_ADD: ({ message_id: id, reactions }) => list.change({ id, reactions }),
+  REACTION_REMOVE: ({ message_id: id, reactions }) => list.change({ id, reactions }),
   CHANNEL_CREATE: (channel) => {
     if (!state.channels.some((one) => one.id === channel.id)) state.channels.push(channel);
     state.tell("channels");
@@ -340,7 +328,11 @@ function drawTexts() {
 state.watch(["language"], drawTexts);
 state.watch(["language"], () => wire.draw());
 state.watch(["channels", "channel", "bot", "language"], () =>
-  drawChannels(byId("channels"), { onOpen: openChannel, onDm: openDm, onGuild: enterGuild }),
+  drawChannels(byId("channels"), {
+    onOpen: openChannel,
+    onDm: () => attempt(openDm()),
+    onGuild: (id) => attempt(enterGuild(id)),
+  }),
 );
 state.watch(["channels", "channel", "language"], title);
 state.watch(["people", "bot", "channel", "language"], () => drawMembers(byId("people")));
@@ -367,7 +359,7 @@ byId("log").addEventListener("contextmenu", (event) => {
   event.preventDefault();
   messageMenu(view, { x: event.clientX, y: event.clientY });
 });
-followMessages(byId("log"), goTo);
+followMessages(byId("log"), (place) => attempt(goTo(place)));
 document.addEventListener("keydown", (event) => {
   if (event.key === "Escape") drawers.close();
 });

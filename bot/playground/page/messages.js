@@ -3,7 +3,6 @@
 import { settled } from "./api.js";
 import { el, icon } from "./dom.js";
 import { isEphemeral, MessageView, toolbar } from "./message.js";
-import { withReaction } from "./reactions.js";
 import { state } from "./state.js";
 import { say } from "./words.js";
 import { drawWelcome } from "./welcome.js";
@@ -175,13 +174,6 @@ export class MessageList {
     this.#told += 1;
     const known = this.#views.get(partial.id);
     if (known) known.update({ ...known.message, ...partial });
-  }
-
-  react(told, by) {
-    this.#told += 1;
-    const known = this.#views.get(told.message_id);
-    if (known)
-      known.update(withReaction(known.message, told.emoji, by, told.user_id === state.me?.id));
   }
 
   remove(id) {

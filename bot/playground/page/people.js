@@ -1,8 +1,8 @@
 /** The two sides of the page: channels at the left, members at the right, and who one is. */
 
-import { el, sign } from "./dom.js";
+import { drawOnce, el, sign } from "./dom.js";
 import { channelName, isDirect, nameOf, state } from "./state.js";
-import { say } from "./words.js";
+import { currentLanguage, say } from "./words.js";
 
 const HUES = [18, 42, 92, 152, 178, 205, 232, 268, 318, 346];
 
@@ -66,7 +66,10 @@ function guildMenu(onGuild) {
   });
   for (const { id, name } of state.guilds)
     select.append(el("option", { value: id, text: name, selected: id === state.guild?.id }));
-  select.addEventListener("change", () => onGuild(select.value));
+  select.addEventListener("change", async () => {
+    await onGuild(select.value);
+    select.value = state.guild?.id; // what it still is when that failed
+  });
   return select;
 }
 
@@ -80,6 +83,14 @@ function inOrder(channels) {
 export function drawChannels(holder, { onOpen, onDm, onGuild }) {
   const focused = document.activeElement;
   const key = holder.contains(focused) ? focused.dataset.key : null;
+  const { channels, unread, channelId, bot, guild, guilds } = state;
+  const told = [channels, [...unread], channelId, bot, guild?.id, guilds, currentLanguage()];
+  drawOnce(holder, told, () => channelParts({ onOpen, onDm, onGuild }));
+  const again = [...holder.querySelectorAll("[data-key]")].find((one) => one.dataset.key === key);
+  if (key) (again ?? holder.querySelector("[aria-current]"))?.focus();
+}
+
+function channelParts({ onOpen, onDm, onGuild }) {
   const texts = inOrder(state.channels.filter((one) => !isDirect(one)));
   const dms = state.channels.filter(isDirect);
   const begin = el(
@@ -90,14 +101,11 @@ export function drawChannels(holder, { onOpen, onDm, onGuild }) {
   );
   const draw = (list) => list.map((one) => channelButton(one, onOpen));
   const begun = dms.some((one) => one.type === "dm");
-  const parts = [
+  return [
     ...(state.guilds.length > 1 ? [guildMenu(onGuild)] : []),
     section(say("channels"), draw(texts)),
     section(say("dms"), [...(begun ? [] : [el("li", {}, begin)]), ...draw(dms)]),
   ];
-  holder.replaceChildren(...parts);
-  const again = [...holder.querySelectorAll("[data-key]")].find((one) => one.dataset.key === key);
-  if (key) (again ?? holder.querySelector("[aria-current]"))?.focus();
 }
 
 function member(user, note, lit) {
@@ -144,12 +152,18 @@ export function drawMembers(holder) {
 
 /** Draws the card of the person one is, with the switch to be another. */
 export function drawMe(holder, onBecome) {
+  const people = [...state.users.values()]
+    .filter((user) => !user.bot && user.id !== state.bot?.id)
+    .map((user) => [user.username, nameOf(user)]);
+  const focused = holder.contains(document.activeElement);
+  drawOnce(holder, [state.me, people, currentLanguage()], () => meCard(people, onBecome));
+  if (focused) holder.querySelector("select").focus();
+}
+
+function meCard(people, onBecome) {
   const select = el("select", { "aria-label": say("whoami"), title: say("whoami"), id: "whoami" });
-  for (const user of state.users.values()) {
-    if (user.bot || user.id === state.bot?.id) continue;
-    const chosen = user.id === state.me?.id;
-    select.append(el("option", { value: user.username, text: nameOf(user), selected: chosen }));
-  }
+  for (const [value, text] of people)
+    select.append(el("option", { value, text, selected: value === state.me?.username }));
   select.addEventListener("change", () => onBecome(select.value));
   const label = el(
     "label",
@@ -157,7 +171,5 @@ export function drawMe(holder, onBecome) {
     el("span", { class: "note", text: say("whoami"), "aria-hidden": "true" }),
     select,
   );
-  const focused = holder.contains(document.activeElement);
-  holder.replaceChildren(avatar(state.me), label);
-  if (focused) select.focus();
+  return [avatar(state.me), label];
 }

@@ -39,16 +39,3 @@ export function offerReactions(at, onToggle) {
   }));
   openMenu(at, entries, { label: say("react"), row: true });
 }
-
-/** The reactions of `message` after one event; `mine` says whose it was. */
-export function withReaction(message, emoji, by, mine) {
-  const reactions = (message.reactions ?? []).map((one) => ({ ...one }));
-  let hit = reactions.find((one) => one.emoji.name === emoji.name);
-  if (!hit) {
-    hit = { emoji, count: 0, me: false };
-    reactions.push(hit);
-  }
-  hit.count += by;
-  if (mine) hit.me = by > 0;
-  return { ...message, reactions: reactions.filter((one) => one.count > 0) };
-}

@@ -1,6 +1,5 @@
 """The playground's page in a real Chromium, before the real bot: what a newcomer sees and does."""
 
-import asyncio
 import base64
 import io
 import re
@@ -11,7 +10,6 @@ from PIL import Image
 from playwright.async_api import expect
 
 from bot.memory import Memory, encoded
-from bot.playground.world import EVERYBODY, Event
 
 PHONE = {"width": 390, "height": 844}
 PROMPT = "a red apple on a beach"
@@ -322,56 +320,6 @@ async def test_the_page_waits_for_its_bot(visit, shared):
     await shared.bot.start()
     await expect(page.get_by_text("Easel is offline")).to_be_hidden()
     await expect(grid(page, "a cat in a meadow")).to_be_visible(timeout=SLOW)
-
-
-async def hold_back(page, address):
-    """Hold the next answer from an address back; return when it is there, and what lets it go."""
-    asked, due = asyncio.Event(), asyncio.Event()
-
-    async def answer_late(route):
-        response = await route.fetch()
-        asked.set()
-        await due.wait()
-        await route.fulfill(response=response)
-
-    await page.route(address, answer_late, times=1)
-    return asked, due
-
-
-async def test_a_late_account_undoes_nothing(visit, shared):
-    """What the server tells while its account of things is under way is not undone by that."""
-    page = await visit()
-    offline = page.get_by_text("Easel is offline")
-    await shared.bot.stop()
-    await expect(offline).to_be_visible()
-    asked, due = await hold_back(page, "**/page/state*")
-    shared.server.world.tell(Event(name="COMMANDS", data={}, to=EVERYBODY))
-    await asked.wait()
-    await shared.bot.start()
-    await expect(offline).to_be_hidden()
-    async with page.expect_event("requestfinished"):
-        due.set()
-    await page.wait_for_timeout(300)
-    await expect(offline).to_be_hidden(timeout=100)
-
-
-async def test_late_messages_undo_nothing(visit, shared):
-    """What is said, changed and deleted while the list is under way is in it when it comes."""
-    writer = await shared.person("painter2")
-    doomed = await writer.say("this is deleted")
-    page = await visit()
-    await page.get_by_role("button", name="general").click()
-    await expect(page.get_by_role("article").filter(has_text="this is deleted")).to_have_count(0)
-    asked, due = await hold_back(page, "**/page/channels/*/messages*")
-    await page.get_by_role("button", name="painting", exact=True).click()
-    await asked.wait()
-    await writer.delete(doomed)
-    await writer.say("this is new")
-    due.set()
-    await expect(page.get_by_role("article").filter(has_text="this is new")).to_be_visible()
-    await page.wait_for_timeout(300)
-    await expect(page.get_by_role("article").filter(has_text="this is new")).to_be_visible()
-    await expect(page.get_by_role("article").filter(has_text="this is deleted")).to_have_count(0)
 
 
 async def test_a_refused_message_is_not_lost(visit):
