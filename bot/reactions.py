@@ -15,7 +15,7 @@ from bot.admin.reports import report
 from bot.answers import answering
 from bot.desk import DeskClient
 from bot.errands import Spot, behind, owner_of, send_letter, take_away
-from bot.errors import UserError
+from bot.errors import DiskError, UserError
 from bot.finish import PicturesLostError
 from bot.jobs import Job, Posted
 from bot.language import speak
@@ -33,7 +33,14 @@ NUMBERS = ("1\u20e3", "2\u20e3", "3\u20e3", "4\u20e3")
 KNOWN = frozenset({CROSS, ENVELOPE, WARNING, *FAVOURITE, *AGAIN, *NUMBERS})
 """As they are without the sign that asks for a coloured one."""
 NOTE_STAYS_S = 30.0
-TROUBLES = (discord.HTTPException, aiohttp.ClientError, OSError, PicturesLostError, UserError)
+TROUBLES = (
+    discord.HTTPException,
+    aiohttp.ClientError,
+    OSError,
+    DiskError,
+    PicturesLostError,
+    UserError,
+)
 
 
 async def react(client: DeskClient, event: discord.RawReactionActionEvent) -> None:

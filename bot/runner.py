@@ -98,16 +98,16 @@ class Runner:
     async def cancel(self, job_id: int, *, silent: bool = False) -> bool:
         """Cancel a waiting or running job; False if there is nothing left to cancel.
 
-        A waiting job ends `silent` where its painter knows of none: nothing is told.
+        When this returns the job has ended, whatever becomes of the process; the engine leaves it
+        with its next step. It ends `silent` where its painter knows of none: nothing is told.
         """
-        if job_id in self._painting:
-            self._cancelled.add(job_id)
-            self._engine.cancel(job_id)
-            return True
         try:
             job = await self._store.to_cancelled(job_id, silent=silent)
         except WrongStateError:
             return False
+        if job_id in self._painting:
+            self._cancelled.add(job_id)
+            self._engine.cancel(job_id)
         if silent:
             log.info("%s", story(job))
         else:
@@ -136,17 +136,13 @@ class Runner:
         for tasks in (self._paints, self._deliveries):
             if tasks:
                 await asyncio.wait(set(tasks), timeout=max(until - time.monotonic(), 0.1))
-        cancelled = frozenset(self._cancelled)
         late = self._paints | self._deliveries
         for task in late:
             task.cancel()
         await asyncio.gather(*late, return_exceptions=True)
         with contextlib.suppress(DiskError):  # the next start takes them up all the same
             for entry in await self._store.running():
-                if entry.job_id in cancelled:  # told at the next start
-                    await self._store.to_cancelled(entry.job_id)
-                else:
-                    await self._store.back_to_accepted(entry.job_id, counted=False)
+                await self._give_back(entry.job_id)
 
     # -- feeding --------------------------------------------------------------------------------
 
@@ -204,7 +200,7 @@ class Runner:
             if broken and not self.disk.broken:
                 lost = [entry.job_id for entry in await self._store.running()]
             for job_id in set(lost) - set(self._painting):
-                await self._store.back_to_accepted(job_id, counted=False)
+                await self._give_back(job_id)
         except DiskError as error:
             self.disk.fail(error)
         self.wake()
@@ -234,8 +230,8 @@ class Runner:
             await self._fail(job_id, str(error))
         except DiskError as error:
             self.disk.fail(error)
-            with contextlib.suppress(DiskError, WrongStateError):  # else its lease ends
-                await self._give_back(job_id, cancelled=self._let_go(job_id))
+            with contextlib.suppress(DiskError):  # else its lease ends
+                await self._give_back(job_id)
 
     async def _paint_once(self, job_id: int) -> None:
         job = await self._store.to_running(job_id)
@@ -243,27 +239,22 @@ class Runner:
         log.debug("job=%d enters the engine, attempt %d", job_id, job.attempts)
         request = await self._sources.complete(job)
         ending = await self._follow(job, request)
+        if job_id in self._cancelled:
+            return
         if isinstance(ending, Painted):
             await self._keep(job, ending)
-        elif (cancelled := self._let_go(job_id)) or not isinstance(ending, Failed):
-            await self._give_back(job_id, cancelled=cancelled)  # or else the engine is draining
+        elif not isinstance(ending, Failed):
+            await self._give_back(job_id)  # the engine is draining
         elif ending.retry and job.attempts < ATTEMPTS:
             log.warning("job=%d goes back to the queue: %s", job_id, ending.sentence)
             await self._store.back_to_accepted(job_id)
         else:
             await self._end(await self._store.to_failed(job_id, told(ending.sentence)))
 
-    async def _give_back(self, job_id: int, *, cancelled: bool) -> None:
-        """Return a job to the queue, unless somebody was told that it is stopped."""
-        if cancelled:
-            await self._end(await self._store.to_cancelled(job_id))
-        else:
+    async def _give_back(self, job_id: int) -> None:
+        """Return a job to the queue, at no cost, unless it was cancelled meanwhile."""
+        with contextlib.suppress(WrongStateError):
             await self._store.back_to_accepted(job_id, counted=False)
-
-    def _let_go(self, job_id: int) -> bool:
-        """From here on the store says whether the job can be cancelled; True: it was before."""
-        self.room.leave(job_id)
-        return job_id in self._cancelled
 
     async def _follow(self, job: Job, request: Request) -> Event:
         """Pass the engine's news on, and return what ended the job."""
@@ -304,9 +295,6 @@ class Runner:
                 zip(paths, painted.seeds, verdicts, strict=True)
             )
         ]
-        if self._let_go(job.id):
-            await self._end(await self._store.to_cancelled(job.id))
-            return
         ready = await self._store.to_painted(job.id, pictures)
         log.debug("job=%d is painted in %.1f s", job.id, painted.seconds)
         self._start(self._deliver(ready), self._deliveries)

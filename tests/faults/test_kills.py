@@ -80,6 +80,29 @@ async def test_killed_at_every_call(scene, when):
     await scene.finish()
 
 
+@pytest.mark.timeout(120)
+async def test_a_cancel_that_was_answered_outlives_a_kill(scene):
+    """Killed within the step during which it said that a job is stopped, the bot never paints it:
+    the job ends stopped, is told so and counts for nothing.
+    """
+    await scene.start(paint_s=600, deaf=True)
+    await scene.until_online()
+    row = await scene.until_answered(scene.ask("a fox"))
+    job_id = int(row["id"])
+    await scene.until_state(job_id, "running")
+    scene.use("cancel")
+    await scene.until(lambda m: m["content"] == "1 job stopped.")
+    await scene.kill()
+
+    await scene.start()
+    await scene.until_online()
+    await scene.until(lambda m: "(Stopped)" in m["content"])
+    await scene.until_quiet()
+    assert scene.state(job_id) == "cancelled"
+    assert not scene.journal.read_text()
+    assert scene._look("SELECT count(*) FROM spent") == [(0,)]
+
+
 async def random_kills(scene, kills: int, jobs: int, chance: random.Random) -> None:
     """Keep so many jobs in the queue, and kill at so many moments."""
     for _ in range(kills):
