@@ -14,7 +14,7 @@ from typing import Any
 import aiohttp
 import discord
 
-from bot import control, messages, operator, safety
+from bot import control, eraser, messages, operator, safety
 from bot import settings as settings_module
 from bot.client import Easel, point_at
 from bot.data import DataFolder
@@ -152,12 +152,13 @@ async def _serve(client: Easel, engine: Engine, outbox: Delivery, stopping: asyn
     feeding = asyncio.create_task(runner.run(), name="runner")
     stopped = asyncio.create_task(stopping.wait(), name="signals")
     keeping = asyncio.create_task(keeper.run(), name="keeper")
+    erasing = asyncio.create_task(eraser.run(client), name="eraser")
     shown = asyncio.create_task(show_model(client, engine), name="presence")
-    tasks = {connected, feeding, stopped, keeping}
+    tasks = {connected, feeding, stopped, keeping, erasing}
     try:
         await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
         desk.closing = True
-        for work in (feeding, keeping):
+        for work in (feeding, keeping, erasing):
             if work.done():
                 work.result()
         if connected.done():

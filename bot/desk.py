@@ -52,6 +52,8 @@ class Desk:
     controls: ControlFolder = field(init=False)
     pressed: Pressed = field(init=False)
     catalogue: Catalogue = field(init=False)
+    doomed: asyncio.Event = field(default_factory=asyncio.Event, init=False)
+    """Set when there are messages to delete for somebody who asked to be forgotten."""
     unlogged: dict[int, list[str]] = field(default_factory=dict, init=False)
     """The lines that wait for a server's log channel, while one is written there."""
     _turns: WeakValueDictionary[int, asyncio.Lock] = field(

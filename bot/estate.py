@@ -75,17 +75,31 @@ async def unsettled(store: Store, user_id: int) -> int:
     return int(next(iter(rows))[0])
 
 
-async def posted(store: Store, user_id: int) -> list[tuple[int, int]]:
-    """Return channel and message of everything that was posted for a person, newest first."""
-    sql = "SELECT channel_id, message_id FROM messages WHERE user_id = ? ORDER BY message_id DESC"
-    return [(row[0], row[1]) for row in await store._read(sql, (user_id,))]
+async def doomed(store: Store) -> list[tuple[int, int]]:
+    """Return channel and message of everything that is still to be deleted, newest first."""
+    sql = "SELECT channel_id, message_id FROM doomed ORDER BY message_id DESC"
+    return [(row[0], row[1]) for row in await store._read(sql)]
+
+
+async def erased(store: Store, message_id: int) -> None:
+    """Forget a message that is gone, or that Discord will never let us delete."""
+    async with store._write() as connection:
+        await connection.execute("DELETE FROM doomed WHERE message_id = ?", (message_id,))
 
 
 async def delete(store: Store, user_id: int) -> list[int]:
-    """Forget a person, but for what is unsettled; return the jobs whose files go now."""
+    """Forget a person, but for what is unsettled; return the jobs whose files go now.
+
+    What was posted for them is doomed from then on, and nothing says any more whose it was.
+    """
     counted_since = time.time() - max(QUOTAS.values())
     final = ", ".join(f"'{state}'" for state in FINAL)
     async with store._write() as connection:
+        await connection.execute(
+            "INSERT OR IGNORE INTO doomed (message_id, channel_id)"
+            " SELECT message_id, channel_id FROM messages WHERE user_id = ?",
+            (user_id,),
+        )
         for table in ("preferences", "favourites", "messages"):
             sql = f"DELETE FROM {table} WHERE user_id = ?"  # noqa: S608
             await connection.execute(sql, (user_id,))

@@ -3,10 +3,8 @@
 import asyncio
 import logging
 import re
-from collections.abc import Sequence
 from typing import Any
 
-import aiohttp
 import discord
 from discord import app_commands
 
@@ -59,8 +57,8 @@ async def answer(asked: Asked, pressed: re.Match[str]) -> None:
     await asked.response.edit_message(content=_(WORKING), view=None)
     desk, user_id = asked.client.desk, asked.user.id
     left = await _stop_everything(asked)
-    posted = await estate.posted(desk.store, user_id)
     jobs = await estate.delete(desk.store, user_id)
+    desk.doomed.set()
     await asyncio.to_thread(desk.drafts.forget, user_id)
     desk.belongings.forget(user_id)
     for job_id in jobs:
@@ -70,7 +68,6 @@ async def answer(asked: Asked, pressed: re.Match[str]) -> None:
     if left:
         text += _(SOME_LEFT).format(jobs=_counted(left))
     await asked.edit_original_response(content=text)
-    desk.start(_unpost(asked.client, posted))
 
 
 async def _stop_everything(asked: Asked) -> int:
@@ -82,21 +79,6 @@ async def _stop_everything(asked: Asked) -> int:
         if not left or asyncio.get_running_loop().time() > until:
             return left
         await asyncio.sleep(LOOK_S)
-
-
-async def _unpost(client: DeskClient, posted: Sequence[tuple[int, int]]) -> None:
-    """Delete messages, as far as Discord lets us; a closed channel is knocked at only once."""
-    closed: set[int] = set()
-    for channel_id, message_id in posted:
-        if channel_id in closed:
-            continue
-        channel = client.get_partial_messageable(channel_id)
-        try:
-            await channel.get_partial_message(message_id).delete()
-        except discord.Forbidden:
-            closed.add(channel_id)
-        except (discord.HTTPException, aiohttp.ClientError, OSError) as error:
-            log.info("message=%d could not be deleted: %s", message_id, error)
 
 
 def _counted(jobs: int) -> str:

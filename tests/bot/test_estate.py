@@ -96,10 +96,12 @@ async def test_a_person_is_deleted_and_nobody_else(store):
             )
         )
     await ledger.warn(SERVER, ANN, "mind your words", ADMIN, told=True)
-    assert await estate.posted(store, ANN) == [(10, 1011), (10, 77)]
 
     assert await estate.delete(store, ANN) == [11]
 
+    assert await estate.doomed(store) == [(10, 1011), (10, 77)]
+    await estate.erased(store, 1011)
+    assert await estate.doomed(store) == [(10, 77)]
     assert [row["id"] for row in await rows(store, "jobs")] == [12]
     assert [row["job_id"] for row in await rows(store, "pictures")] == [12]
     assert [row["message_id"] for row in await rows(store, "messages")] == [1012]

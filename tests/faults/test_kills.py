@@ -103,6 +103,35 @@ async def test_a_cancel_that_was_answered_outlives_a_kill(scene):
     assert scene._look("SELECT count(*) FROM spent") == [(0,)]
 
 
+@pytest.mark.timeout(120)
+async def test_being_forgotten_outlives_a_kill(scene):
+    """Killed while it deletes somebody's messages, the bot deletes the others after its start.
+
+    Of the person it keeps nothing for that but where the messages are, and that only until then.
+    """
+    await scene.start()
+    await scene.until_online()
+    for number in range(3):
+        scene.ask(f"fox {number}")
+    await scene.until_served()
+    await scene.until_quiet()
+    asked = await scene.until_answered(scene.use("delete_my_data"))
+    scene.kill_at_call(2, "before", method="DELETE", path="/channels/")
+    scene.click(scene.server.world.messages[asked["original"]], "forget:yes")
+    await asyncio.wait_for(scene.process.wait(), 60)
+    left = [grid for grids in scene.all_grids().values() for grid in grids]
+    assert len(left) == 2
+    doomed = {(int(grid["id"]), int(grid["channel_id"])) for grid in left}
+    assert set(scene._look("SELECT * FROM doomed")) == doomed
+    assert scene._look("SELECT count(*) FROM jobs") == [(0,)]
+
+    await scene.start()
+    await scene.until_online()
+    async with asyncio.timeout(60):
+        while scene.all_grids() or scene._look("SELECT * FROM doomed"):
+            await asyncio.sleep(0.05)
+
+
 async def random_kills(scene, kills: int, jobs: int, chance: random.Random) -> None:
     """Keep so many jobs in the queue, and kill at so many moments."""
     for _ in range(kills):
