@@ -1,6 +1,7 @@
 """Enlarges a finished PNG by a whole factor; libraries are loaded with the first picture."""
 
 import io
+import logging
 from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -13,6 +14,8 @@ if TYPE_CHECKING:
 
     from engine.own_upscaler import OwnUpscaler
     from engine.upscaler import Upscaler
+
+log = logging.getLogger(__name__)
 
 WEIGHTS = EMBEDDED / "upscaler" / "model.safetensors"
 
@@ -28,9 +31,9 @@ def use(upscaler: "OwnUpscaler | None") -> None:
 def enlarge(png: bytes, factor: int, weights: Path = WEIGHTS) -> bytes:
     """Return the picture ``factor`` times as wide and high; 1 returns it as it is.
 
-    The operator's own upscaler does that where there is one. Else twice and four times are the
-    work of the one that comes with Easel; any other factor is plain Lanczos, and so is everything
-    where its weights are missing.
+    The operator's own upscaler does that where there is one and it finds room. Else twice and four
+    times are the work of the one that comes with Easel; any other factor is plain Lanczos, and so
+    is everything where its weights are missing.
     """
     if factor == 1:
         return png
@@ -47,15 +50,32 @@ def enlarged(picture: "Image", factor: int, weights: Path = WEIGHTS) -> "Image":
     """Return an RGB picture enlarged in the same way; less than twice is left as it is."""
     if factor < 2:
         return picture
-    if _own is None and factor in (2, 4) and weights.exists():
+    size = (picture.width * factor, picture.height * factor)
+    larger = None if _own is None else _enlarge_by(_own, picture, factor)
+    if larger is None and factor in (2, 4) and weights.exists():
         return _paint_larger(picture, factor, weights)
     from PIL.Image import Resampling
 
-    size = (picture.width * factor, picture.height * factor)
-    own, reached = _own, 1
-    while own is not None and reached < factor:
-        picture, reached = _picture(own.enlarge(_pixels(picture))), reached * own.scale
-    return picture.resize(size, Resampling.LANCZOS)
+    return (larger or picture).resize(size, Resampling.LANCZOS)
+
+
+def _enlarge_by(own: "OwnUpscaler", picture: "Image", factor: int) -> "Image | None":
+    """Return the picture as large as asked for, or larger; None where there is no room for it."""
+    from engine.memory import is_out_of_memory
+
+    reached, larger = 1, picture
+    try:
+        while reached < factor:
+            larger, reached = _picture(own.enlarge(_pixels(larger))), reached * own.scale
+    except RuntimeError as error:
+        if not is_out_of_memory(error):
+            raise
+        log.warning(
+            "UPSCALER found no room to enlarge %dx%d pixels; they were enlarged without it.",
+            *picture.size,
+        )
+        return None
+    return larger
 
 
 def _paint_larger(picture: "Image", factor: int, weights: Path) -> "Image":

@@ -5,6 +5,7 @@ until a file is loaded.
 """
 
 import importlib.util
+import logging
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -13,10 +14,14 @@ from engine.errors import ModelError
 if TYPE_CHECKING:
     from torch import Tensor
 
+log = logging.getLogger(__name__)
+
 SUFFIXES = (".safetensors", ".pth")
 """What is opened; of several files in a folder the first of the first kind."""
 TILE, MARGIN = 256, 24
 """Pixels of a piece that is enlarged at a time, and what it sees around itself."""
+SMALLEST = 32
+"""Smaller pieces are not tried where there is no room for larger ones."""
 MISSING = (
     "UPSCALER needs spandrel, which is not installed: run `pip install easel[esrgan]`, or leave "
     "UPSCALER empty."
@@ -55,17 +60,31 @@ class OwnUpscaler:
     def enlarge(self, picture: "Tensor") -> "Tensor":
         """Return one picture [3,H,W] in 0..1, `scale` times as wide and high.
 
-        Piece by piece, so that large pictures do not need much memory.
+        Piece by piece, so that large pictures do not need much memory; where even that finds no
+        room, the pieces are made smaller.
         """
+        from engine.memory import free_cache, is_out_of_memory
+
+        tile = TILE
+        while True:
+            try:
+                return self._by_pieces(picture, tile)
+            except RuntimeError as error:
+                if not is_out_of_memory(error) or tile <= SMALLEST:
+                    raise
+            free_cache()
+            tile //= 2
+
+    def _by_pieces(self, picture: "Tensor", tile: int) -> "Tensor":
         import torch
 
         _, height, width = picture.shape
         scale = self.scale
         larger = torch.zeros(3, scale * height, scale * width)
         with torch.inference_mode():
-            for top in range(0, height, TILE):
-                for left in range(0, width, TILE):
-                    bottom, right = min(top + TILE, height), min(left + TILE, width)
+            for top in range(0, height, tile):
+                for left in range(0, width, tile):
+                    bottom, right = min(top + tile, height), min(left + tile, width)
                     above, before = max(top - MARGIN, 0), max(left - MARGIN, 0)
                     piece = picture[:, above : bottom + MARGIN, before : right + MARGIN]
                     made = self._network(piece[None].to(self._network.device))[0].float().cpu()
@@ -77,7 +96,7 @@ class OwnUpscaler:
 
 
 def load(path: Path, device: Any) -> OwnUpscaler:
-    """Open an upscaler's file onto a device.
+    """Open an upscaler's file onto a device, or, where that has no room for it, the processor.
 
     Raises:
         ModelError: it cannot be had, is no upscaler, or could run code when opened.
@@ -103,4 +122,23 @@ def load(path: Path, device: Any) -> OwnUpscaler:
         network.scale < 2 or network.input_channels != 3 or network.output_channels != 3
     ):
         raise ModelError(f"UPSCALER is {file}, which does not enlarge colour pictures.")
-    return OwnUpscaler(network.to(device).eval())
+    return OwnUpscaler(_bring(network.eval(), file, device))
+
+
+def _bring(network: Any, file: Path, device: Any) -> Any:
+    from engine.memory import free_cache, is_out_of_memory
+
+    try:
+        return network.to(device)
+    except RuntimeError as error:
+        if not is_out_of_memory(error):
+            raise
+    log.warning(
+        "UPSCALER is %s, which finds no room on %s: it enlarges on the processor, which is slow. "
+        "Take a smaller one, or leave it room by MEMORY_GB.",
+        file,
+        device,
+    )
+    network.to("cpu")  # also what had found room there
+    free_cache()
+    return network

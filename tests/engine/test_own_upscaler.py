@@ -9,7 +9,7 @@ import pytest
 from PIL import Image
 
 from engine import Engine, EngineOptions, ModelError, enlarge
-from engine.own_upscaler import find, load
+from engine.own_upscaler import OwnUpscaler, find, load
 
 
 @pytest.fixture
@@ -64,6 +64,40 @@ def test_ours_enlarges_where_there_is_no_other(own):
     own(None)
     assert size_of(enlarge(png(), 3)) == (60, 36)
     assert size_of(enlarge(png(), 2)) == (40, 24)
+
+
+class Cramped:
+    """A network that doubles, on a card with room for pieces of so many pixels a side."""
+
+    scale, device = 2, "cpu"
+
+    def __init__(self, room):
+        self.room = room
+
+    def __call__(self, piece):
+        import torch
+
+        if max(piece.shape[2:]) > self.room:
+            raise torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 2.00 GiB")
+        return piece.repeat_interleave(2, 2).repeat_interleave(2, 3)
+
+
+def test_where_there_is_little_room_pieces_are_smaller():
+    """What does not fit at once is enlarged in smaller pieces, to the same picture."""
+    import torch
+
+    pixels = torch.rand(3, 300, 200, generator=torch.Generator().manual_seed(1))
+    made = OwnUpscaler(Cramped(room=120)).enlarge(pixels)
+    assert torch.equal(made, pixels.repeat_interleave(2, 1).repeat_interleave(2, 2))
+
+
+@pytest.mark.parametrize("factor", [2, 3])
+def test_where_there_is_no_room_ours_enlarges(own, caplog, factor):
+    """A picture for which the card has no room is enlarged without it, and the log says so."""
+    before = enlarge(png(), factor)
+    own(OwnUpscaler(Cramped(room=0)))
+    assert enlarge(png(), factor) == before
+    assert "UPSCALER found no room to enlarge 20x12 pixels" in caplog.text
 
 
 # -- with it: `pytest -m esrgan` ------------------------------------------------------------------
@@ -131,6 +165,33 @@ def test_it_takes_the_place_of_ours_for_every_factor(tmp_path, own, factor):
     assert size_of(after) == size_of(before) == (20 * factor, 12 * factor)
     one, other = (np.asarray(Image.open(io.BytesIO(each)), float) for each in (before, after))
     assert abs(one - other).max() > 1
+
+
+@pytest.mark.esrgan
+async def test_a_card_without_room_for_it_leaves_it_to_the_processor(
+    tmp_path, monkeypatch, caplog, make_engine, own, paint_all, ask
+):
+    """An upscaler for which the card has no room works on the processor; painting goes on."""
+    import spandrel
+    import torch
+    from safetensors.torch import save_file
+
+    save_file(tiny_esrgan()[1], tmp_path / "tiny.safetensors")
+    before, move, tried = enlarge(png(), 2), spandrel.ImageModelDescriptor.to, []
+
+    def full(network, device):
+        tried.append(device)
+        if len(tried) == 2:  # the first is spandrel's own
+            raise torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 2.00 GiB")
+        return move(network, device)
+
+    monkeypatch.setattr(spandrel.ImageModelDescriptor, "to", full)
+    engine = await make_engine(upscaler=tmp_path)
+    *_, end = await paint_all(engine, 1, ask(pictures=1))
+    assert end.pictures
+    assert enlarge(png(), 2) != before
+    assert tried[2:] == ["cpu"]
+    assert "finds no room on cpu: it enlarges on the processor" in caplog.text
 
 
 class Bad:
