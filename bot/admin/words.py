@@ -96,7 +96,7 @@ async def list_words(interaction: discord.Interaction[Any]) -> None:
     asked: Asked = interaction
     own = await asked.client.desk.ledger.words(check_admin(asked))
     merged = {**DEFAULTS, **own}
-    own_list = _("(of Easel’s own list)")
+    own_list = _("(of Easel's own list)")
     lines = [
         f"{messages.escape(word)}: {weight}{'' if word in own else f' {own_list}'}"
         for word, weight in merged.items()

@@ -41,7 +41,7 @@ const account = (guild) =>
 
 /** What is said of a request that was refused, or did not arrive. */
 const problemOf = (error) =>
-  error instanceof Refused ? say("trouble", { why: error.message }) : say("lost");
+  error instanceof Refused ? say("trouble", { why: error.message }) : say("unsent");
 
 /** What the server says to an interaction, as a sentence when it went wrong. */
 async function interact(payload, files) {

@@ -55,6 +55,7 @@ const RULES = [
   rule(`(?<!\\w)_(?=[^\\s_])${BODY}_(?!\\w)`, ([, text]) => el("em", {}, ...inline(text))),
   rule(`~~${BODY}~~`, ([, text]) => el("s", {}, ...inline(text))),
   rule(`\\|\\|${BODY}\\|\\|`, ([, text]) => spoiler(inline(text))),
+  rule("(?<![\\w-])--\\w+", ([flag]) => el("span", { class: "whole", text: flag })),
   rule("<@!?(\\d+)>", ([, id]) => person(id)),
   rule("<@&(\\d+)>", ([, id]) => {
     const role = state.guild?.roles?.find((one) => one.id === id);

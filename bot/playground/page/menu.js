@@ -11,7 +11,9 @@ export function closeMenu() {
 function keepInside(box, at) {
   const { width, height } = box.getBoundingClientRect();
   const left = Math.min(at.x, innerWidth - width - 8);
-  const top = at.y + height + 8 > innerHeight ? at.y - height - (at.height ?? 0) : at.y;
+  const lowest = innerHeight - height - 8;
+  const over = at.y - height - (at.height ?? 0);
+  const top = at.y <= lowest ? at.y : over >= 8 ? over : lowest;
   Object.assign(box.style, { left: `${Math.max(8, left)}px`, top: `${Math.max(8, top)}px` });
 }
 

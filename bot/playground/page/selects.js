@@ -84,6 +84,13 @@ function several(spec, onChange) {
     onChange(values());
   });
   root.addEventListener("keydown", (event) => {
+    const step = { ArrowDown: 1, ArrowUp: -1 }[event.key];
+    if (step) {
+      event.preventDefault();
+      root.open = true;
+      const stops = [summary, ...boxes.filter((box) => !box.disabled)];
+      stops.at((stops.indexOf(document.activeElement) + step) % stops.length).focus();
+    }
     if (event.key !== "Escape" || !root.open) return;
     event.preventDefault();
     event.stopPropagation();

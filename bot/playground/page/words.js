@@ -29,7 +29,7 @@ const WORDS = {
     replying: "Replying to {name}",
     stop_replying: "Stop replying",
     server: "Server",
-    no_option: "Enter sends this command",
+    no_option: "Enter sends it",
     commands: "Commands",
     choices: "Choices for {name}",
     add_option: "Add {name}",
@@ -83,6 +83,7 @@ const WORDS = {
     bot_offline: "Easel is offline. Commands work again when it is back.",
     bot_starting: "Easel is starting…",
     lost: "The playground is out of reach. Trying again…",
+    unsent: "The playground is out of reach: do this again when it is back.",
     welcome: "Welcome to #{name}",
     welcome_text:
       "Easel paints what you write, here on this machine. Press one of these to see it " +
@@ -140,7 +141,7 @@ const WORDS = {
     replying: "正在回复 {name}",
     stop_replying: "取消回复",
     server: "服务器",
-    no_option: "按 Enter 发送此命令",
+    no_option: "按 Enter 发送",
     commands: "命令",
     choices: "{name} 的选项",
     add_option: "添加 {name}",
@@ -194,6 +195,7 @@ const WORDS = {
     bot_offline: "Easel 离线。恢复后命令即可使用。",
     bot_starting: "Easel 正在启动…",
     lost: "无法连接画室，正在重试…",
+    unsent: "无法连接画室：恢复后请再试一次。",
     welcome: "欢迎来到 #{name}",
     welcome_text:
       "Easel 在这台机器上画出你写的内容。点击下面任意一条试试，或输入 /imagine 和你自己的提示词。",

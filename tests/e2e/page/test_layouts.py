@@ -260,6 +260,28 @@ async def test_a_menu_keeps_what_was_chosen(layouts):
     assert bot.pressed == [("model", ["turbo"]), ("cells", ["A1", "B2"])]
 
 
+async def test_several_are_chosen_by_keyboard(layouts):
+    """Arrows open a menu of several choices and go through it, Space chooses, Escape sends."""
+    page, _, bot = layouts
+    await send(page, "/panel")
+    panel = page.get_by_role("article").filter(has_text="Settings").last
+    summary = panel.locator("summary")
+    await summary.focus()
+    await page.keyboard.press("ArrowDown")
+    await expect(panel.get_by_label("A1")).to_be_focused()
+    await page.keyboard.press("Space")
+    await page.keyboard.press("ArrowUp")
+    await expect(summary).to_be_focused()
+    await page.keyboard.press("ArrowUp")
+    await page.keyboard.press("Space")
+    await page.keyboard.press("Escape")
+    await expect(summary).to_be_focused()
+    async with asyncio.timeout(120):
+        while not bot.pressed:
+            await asyncio.sleep(0.02)
+    assert bot.pressed == [("cells", ["A1", "B2"])]
+
+
 async def test_a_card(layouts):
     """An embed has its picture in its own shape and its thumbnail beside the text, once each."""
     page, _, _ = layouts

@@ -12,7 +12,7 @@ pytestmark = [
     pytest.mark.asyncio(loop_scope="module"),
     pytest.mark.timeout(240),
 ]
-LOST = "The playground is out of reach. Trying again…"
+LOST = "The playground is out of reach: do this again when it is back."
 
 
 def message_box(page):

@@ -353,3 +353,19 @@ async def test_who_changes_twice_hears_everything_once(visit, shared):
     await expect(reaction).to_be_visible()
     await page.wait_for_timeout(300)
     await expect(reaction).to_contain_text("1")
+
+
+@pytest.mark.parametrize("size", [{"width": 1280, "height": 800}, PHONE])
+async def test_what_explains_is_never_cut(visit, size):
+    """What a command does is read in full in the list, and a parameter's name on one line."""
+    page = await visit(viewport=size)
+    await message_box(page).fill("/")
+    await expect(page.get_by_role("option", name="/imagine")).to_be_visible()
+    room = "all => all.map((e) => e.scrollWidth - e.clientWidth).filter((room) => room > 0)"
+    assert await page.locator(".option, .option .note").evaluate_all(room) == []
+    await message_box(page).fill("/imagine a cat --foo 3")
+    await page.keyboard.press("Enter")
+    answer = page.get_by_role("article").filter(has_text="Unrecognized parameter(s): --foo").last
+    await expect(answer).to_be_visible()
+    lines = "all => Math.max(...all.map((code) => code.getClientRects().length))"
+    assert await answer.locator(".content :not(pre) > code").evaluate_all(lines) == 1
