@@ -166,12 +166,16 @@ class Delivery:
         if user_id not in self._owed:
             return
         self._owed.discard(user_id)  # until this is done: two commands are not answered twice
-        for job in (await self._store.undelivered(user_id))[:OFFERED]:
-            async with _unless_away(job, "could not be delivered yet"):
-                with speaking(job.language):
-                    await self._offer_one(asked, job)
-        if await self._store.undelivered(user_id):
-            self._owed.add(user_id)
+        owed = True
+        try:
+            for job in (await self._store.undelivered(user_id))[:OFFERED]:
+                async with _unless_away(job, "could not be delivered yet"):
+                    with speaking(job.language):
+                        await self._offer_one(asked, job)
+            owed = bool(await self._store.undelivered(user_id))
+        finally:
+            if owed:
+                self._owed.add(user_id)
 
     async def _offer_one(self, asked: discord.Interaction[Any], job: Job) -> None:
         async def into_answer(job: Job, limit: int) -> Posted | None:
@@ -204,6 +208,8 @@ class Delivery:
             except DiskError as error:
                 log.warning("job=%d its outcome cannot be noted yet: %s", job.id, error)
                 await asyncio.sleep(DISK_PAUSE_S)
+            except WrongStateError:  # the try before noted as much
+                return
             else:
                 return
 
