@@ -369,3 +369,28 @@ async def test_what_explains_is_never_cut(visit, size):
     await expect(answer).to_be_visible()
     lines = "all => Math.max(...all.map((code) => code.getClientRects().length))"
     assert await answer.locator(".content :not(pre) > code").evaluate_all(lines) == 1
+
+
+async def test_a_tall_message_has_its_menu_beside_it(visit, shared):
+    """The menu of a message that is taller than the window does not lie over the bar above it."""
+    painter = await shared.person()
+    await painter.say("\n".join(["as tall as a tower"] * 60))
+    page = await visit(viewport={"width": 1280, "height": 800})
+    await expect(page.get_by_role("article").filter(has_text="a tower").last).to_be_visible()
+    await page.get_by_role("log").focus()
+    await page.keyboard.press("ArrowUp")
+    await page.keyboard.press("Shift+F10")
+    menu = await page.get_by_role("menu").bounding_box()
+    bar = await page.locator("#bar").bounding_box()
+    assert menu["y"] >= bar["y"] + bar["height"]
+    assert menu["y"] + menu["height"] <= 800
+
+
+async def test_a_long_prompt_has_the_width_of_a_phone(visit):
+    """On a phone the name of the command stands over a prompt, not beside it."""
+    page = await visit(viewport=PHONE, has_touch=True, is_mobile=True, locale="zh-CN")
+    box = page.get_by_role("textbox", name="消息", exact=True)
+    await box.fill("/imagine " + "一只红色的狐狸在雪地里" * 4)
+    chip = await page.get_by_role("button", name="/imagine", exact=True).bounding_box()
+    written = await box.bounding_box()
+    assert written["y"] >= chip["y"] + chip["height"]
