@@ -13,6 +13,7 @@ from diffusers import ControlNetModel
 from torch import nn
 
 from engine.control_folder import ControlFolder
+from engine.device import arrange
 from engine.errors import PaintError, Sentence
 from engine.offload import share_device
 
@@ -77,6 +78,7 @@ class Controls:
                 )
             )
         net.to(unet.device).eval().requires_grad_(requires_grad=False)
+        arrange(net, unet.device)
         share_device(unet, net)
         self._nets[path] = net
         if self.on_made is not None:

@@ -59,6 +59,18 @@ def choose_dtype(device: torch.device) -> torch.dtype:
     return torch.float16 if device.type == "mps" else torch.float32
 
 
+def arrange(module: torch.nn.Module, device: torch.device) -> None:
+    """Lay a module's weights out as the device reads them fastest, values as they were.
+
+    A CPU convolves in channels_last: a grid of the embedded model takes a tenth less time there.
+    A card keeps torch's own order, for nothing was measured on one yet.
+    """
+    import torch
+
+    if device.type == "cpu":
+        module.to(memory_format=torch.channels_last)  # type: ignore[call-overload]  # why: torch's own hints leave this one out
+
+
 def inspect_device(wish: str) -> Device:
     """Say what `choose_device` would take, and whether a card lies idle. Loads torch.
 

@@ -26,7 +26,7 @@ from engine.card import ModelCard
 from engine.cards import read_card
 from engine.control_folder import ControlFolder
 from engine.controls import Controls
-from engine.device import choose_device, choose_dtype
+from engine.device import arrange, choose_device, choose_dtype
 from engine.embeddings import PromptCache
 from engine.errors import N_, ModelError, PaintError, Sentence
 from engine.facade import Denoiser, JobVae
@@ -221,6 +221,8 @@ def equip(
         for name, part in pipeline.components.items()
         if isinstance(part, torch.nn.Module)
     }
+    for module in modules.values():
+        arrange(module, device)
     offload = None
     if is_card(device) and sum(map(count_bytes, modules.values())) > most_bytes:
         log.info("%s is too large for the card at once: its parts come in turns", card.name)
