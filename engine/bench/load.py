@@ -114,9 +114,12 @@ def make_trace(
 
 
 def make_rush(
-    preset: Preset, kinds: Sequence[Kind], alone_s: Mapping[str, float], seed: int
+    preset: Preset, kinds: Sequence[Kind], alone_s: Mapping[str, float], seed: int, turns: int = 1
 ) -> list[Task]:
-    """Ten painters: one submits a hundred jobs at once, each other one now and then."""
+    """Ten painters: one submits a hundred jobs at once, each other one `turns`, now and then.
+
+    With three turns the nine ask for 45 % of the machine between them.
+    """
     chance = random.Random(seed)
 
     def one(number: int, painter: str, arrives_s: float) -> Task:
@@ -126,8 +129,8 @@ def make_rush(
     tasks = [one(number, "greedy", 0.0) for number in range(100)]
     length = 0.6 * sum(alone_s[task.kind] for task in tasks)
     for painter in range(9):
-        for turn in range(3):
-            arrives_s = length * (turn + chance.random()) / 3
+        for turn in range(turns):
+            arrives_s = length * (turn + chance.random()) / turns
             tasks.append(one(len(tasks), f"painter {painter}", arrives_s))
     return sorted(tasks, key=lambda task: task.arrives_s)
 

@@ -3,6 +3,7 @@
 from collections import defaultdict
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, replace
+from functools import partial
 from typing import Any
 
 from engine.bench.load import Task, count_kinds
@@ -43,6 +44,7 @@ def study(
     summaries: dict[str, dict[str, list[Summary]]] = defaultdict(lambda: defaultdict(list))
     ratios: dict[str, list[list[float]]] = defaultdict(list)
     differences, burst = [0.0], []
+    bars_of = partial(bars_of_load, bench.preset.name)
     say(f"{bench.preset.name}: a job of the mix takes {bench.warm_up():.2f} s")
     for seed in range(seeds):
         served: dict[str, list[Task]] = {}
@@ -53,7 +55,7 @@ def study(
             one = {server: bench.summarise(tasks[server]) for server in SERVERS}
             for server in SERVERS:
                 summaries[name][server].append(one[server])
-            ratios[name].append([bar.value for bar in bars_of_load(name, one)])
+            ratios[name].append([bar.value for bar in bars_of(name, one)])
             if load in RACED:
                 differences.append(measure_difference(tasks["easel"], tasks["fifo"]))
             if load == BURST:
@@ -70,7 +72,7 @@ def study(
     bars = [
         replace(bar, value=value)
         for name, one in middles.items()
-        for bar, value in zip(bars_of_load(name, one), middle_columns(ratios[name]), strict=True)
+        for bar, value in zip(bars_of(name, one), middle_columns(ratios[name]), strict=True)
     ]
     bars += bars_of_promises(promises) if promises else []
     return {
@@ -104,11 +106,15 @@ def _run(
 
 
 def _measure_promises(bench: Bench, seeds: int, difference: float) -> dict[str, float]:
+    def rush(turns: int) -> float:
+        return float(middle([measure_rush(bench, seed, turns) for seed in range(seeds)]))
+
     return {
         "difference": difference,
         "exact": float(check_exact(bench)),
         "overhead_us": 1e6 * measure_overhead(bench),
-        "rush": float(middle([measure_rush(bench, seed) for seed in range(seeds)])),
+        "rush": rush(1),
+        "busy_rush": rush(3),
         "wasted_steps": measure_cancel(bench),
         "encodings": float(count_encodings(bench)),
     }

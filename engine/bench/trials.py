@@ -118,13 +118,14 @@ class Bench:
         return found
 
 
-def measure_rush(bench: Bench, seed: int) -> float:
+def measure_rush(bench: Bench, seed: int, turns: int = 1) -> float:
     """One painter of ten submits a hundred jobs: the others' p95 against painting alone.
 
+    Each of the others asks `turns` times while the hundred are painted.
     Alone is what it takes just before and just after: machines have their moods.
     """
     before = bench.time_alone()
-    tasks = make_rush(bench.preset, bench.kinds, before, seed)
+    tasks = make_rush(bench.preset, bench.kinds, before, seed, turns)
     easel = Easel(bench.model, Clock(bench.device), per_painter=RUNNING)
     race({"easel": Run(easel, tasks)})
     after = bench.time_alone()

@@ -3,6 +3,7 @@
 import json
 import subprocess
 import sys
+from collections import Counter
 from pathlib import Path
 
 import pytest
@@ -65,6 +66,19 @@ def test_promises_beside_speed(trial):
     assert count_encodings(trial) == 0
 
 
+def test_nine_ask_as_often_as_told_while_a_hundred_are_painted(trial):
+    """In a rush one painter asks a hundred times at once, nine `turns` times each, spread out."""
+    from engine.bench.load import make_rush
+
+    alone_s = dict.fromkeys((kind.name for kind in trial.kinds), 1.0)
+    for turns in (1, 3):
+        tasks = make_rush(trial.preset, trial.kinds, alone_s, 4, turns)
+        others = Counter(task.painter for task in tasks if task.arrives_s)
+        assert others == {f"painter {number}": turns for number in range(9)}
+        assert len(tasks) == 100 + 9 * turns
+        assert tasks[-1].arrives_s <= 60
+
+
 def test_jain_and_medians_are_what_they_say():
     """Equal shares are 1, one for all 1/n; the median goes number by number."""
     from engine.bench.measure import jain, middle
@@ -79,9 +93,10 @@ def test_bars_compare_with_the_better_of_the_plain_ones():
     """FIFO is the better of plain and tuned, in speed and in latency."""
     slow, fast = dict.fromkeys(("images_s",), 10.0), dict.fromkeys(("images_s",), 20.0)
     servers = {"fifo": slow, "tuned": fast, "shortest": slow, "easel": {"images_s": 30.0}}
-    over_fifo, over_shortest = bars_of_load("burst", servers)
+    over_fifo, over_shortest = bars_of_load("launch", "burst", servers)
     assert (over_fifo.value, over_fifo.holds) == (1.5, True)
     assert over_shortest.value == 3.0
+    assert bars_of_load("compute", "burst", servers) == [over_shortest]
     assert not Bar("at most", 2.0, 1.0).holds
 
 
