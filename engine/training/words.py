@@ -72,6 +72,7 @@ NEAR_PLACES: dict[str, tuple[str, ...]] = {
     "night": ("night sky",), "town": ("city",), "street": ("road", "city"), "skyline": ("city",),
     "downtown": ("city",), "dusk": ("sunset",), "dawn": ("sunset",), "evening": ("sunset",),
     "city at night": ("city",), "dune": ("desert",), "reef": ("underwater",),
+    "wave": ("ocean", "beach"),
     "kitchen": ("room",), "house interior": ("room",), "theatre": ("stage",),
 }  # fmt: skip
 NEAR_THINGS = {

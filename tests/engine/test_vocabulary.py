@@ -101,6 +101,16 @@ def test_the_shipped_vocabulary_knows_the_world_in_both_languages(name: str) -> 
     assert vocabulary.paint(name)
 
 
+def test_the_shipped_vocabulary_draws_nothing_for_what_only_comes_to_mind() -> None:
+    """Adjectives that Unicode lists beside some thing are named, and waves are no snowflakes."""
+    vocabulary = open_vocabulary(EMBEDDED / "words.json")
+    assert vocabulary
+    reading = read_prompt("a long slow strong young fox", vocabulary)
+    assert (reading.text, reading.drawn_as) == ("fox", ())
+    assert reading.unknown == ("long", "slow", "strong", "young")
+    assert read_prompt("waves", vocabulary).text == "beach"
+
+
 def test_chinese_is_painted_as_its_english_twin() -> None:
     """The place comes last, wherever it was said, for so the model learnt it."""
     vocabulary = open_vocabulary(EMBEDDED / "words.json")
