@@ -238,7 +238,7 @@ async def test_a_warning_reaches_its_reader(shared, painter, admin):
 
 async def test_queue_stats_and_cancel(shared, painter, admin):
     """An admin sees what runs and whose, who painted how much, and stops it."""
-    await painter.paint("a counted fox --steps 1")
+    await painter.paint("a tallied fox --steps 1")
     job = await painter.start_long("a visible fox")
     await admin.slash("easel queue")
     seen = await last(admin)
