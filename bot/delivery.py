@@ -191,13 +191,12 @@ class Delivery:
             return
         place, why = None, _(NOWHERE)
         try:
-            place = await self._post(job, ways)
+            async with _unless_away(job, "could not be delivered yet"):
+                place = await self._post(job, ways)
         except PicturesLostError:
             why = _(LOST)
         except UserError as error:
             why = str(error)
-        except AWAY as error:
-            log.warning("job=%d could not be delivered yet: %s", job.id, error)
         await self._note_offer(job, place, why)
 
     async def _note_offer(self, job: Job, place: Posted | None, why: str) -> None:
