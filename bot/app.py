@@ -14,7 +14,7 @@ from typing import Any
 import aiohttp
 import discord
 
-from bot import control, eraser, messages, operator, safety
+from bot import control, eraser, messages, operator, posts, safety
 from bot import settings as settings_module
 from bot.client import Easel, point_at
 from bot.data import DataFolder
@@ -101,7 +101,7 @@ async def _log_in(client: Easel, token: str) -> None:
         await client.login(token)
     except discord.LoginFailure as error:
         raise OperatorError(REFUSED_BY_DISCORD) from error
-    except (discord.HTTPException, aiohttp.ClientError, OSError) as error:
+    except posts.AWAY as error:
         raise OperatorError(UNREACHABLE.format(reason=error), code=69) from error
 
 

@@ -3,10 +3,7 @@
 import logging
 from typing import Any
 
-import aiohttp
-import discord
-
-from bot import messages
+from bot import messages, posts
 from bot.desk import DeskClient
 from bot.language import _, speaking
 from bot.ledger import Deed
@@ -69,7 +66,7 @@ async def post(client: DeskClient, guild_id: int, text: str, **more: Any) -> boo
     channel = client.get_partial_messageable(rules.log, guild_id=guild_id)
     try:
         await channel.send(messages.refusal(text), **more)
-    except (discord.HTTPException, aiohttp.ClientError, OSError) as error:
+    except posts.AWAY as error:
         log.warning("server=%d its log channel cannot be written: %s", guild_id, error)
         return False
     return True

@@ -11,10 +11,9 @@ import re
 from collections.abc import Sequence
 from dataclasses import replace
 
-import aiohttp
 import discord
 
-from bot import messages, modals, panels
+from bot import messages, modals, panels, posts
 from bot.answers import tell
 from bot.desk import Asked
 from bot.disk import to_disk
@@ -153,7 +152,7 @@ async def _go(asked: Asked, draft_id: int) -> None:
         raise
     try:
         await asked.response.edit_message(content=messages.all_of(len(jobs)), view=None)
-    except (discord.HTTPException, aiohttp.ClientError, OSError) as error:
+    except posts.AWAY as error:
         log.warning("interaction=%s could not be answered: %s", asked.id, error)
     await _spread(asked, jobs, warnings)
 
@@ -171,7 +170,7 @@ async def take_all(asked: Asked, jobs: Sequence[Job], warnings: Sequence[str]) -
         return
     try:
         await asked.response.send_message(messages.all_of(len(jobs)), ephemeral=True)
-    except (discord.HTTPException, aiohttp.ClientError, OSError) as error:
+    except posts.AWAY as error:
         log.warning("interaction=%s could not be answered: %s", asked.id, error)
     await _spread(asked, jobs, warnings)
 
@@ -201,5 +200,5 @@ async def _acknowledge(asked: Asked, job: Job) -> None:
             await message.edit(content=messages.stopped(now))
         elif now.state in {State.FAILED, State.UNDELIVERABLE}:
             await message.edit(content=messages.failed(now))
-    except (discord.HTTPException, aiohttp.ClientError, OSError) as error:
+    except posts.AWAY as error:
         log.warning("job=%d has no message of its own: %s", job.id, error)

@@ -12,7 +12,6 @@ from contextlib import asynccontextmanager
 from dataclasses import replace
 from typing import Any
 
-import aiohttp
 import discord
 
 from bot import letters, messages, posts
@@ -33,7 +32,7 @@ log = logging.getLogger(__name__)
 ACK_PAUSES_S = (0.2, 0.5, 1.0, 0.0)
 ANSWER_S = 3.0
 """How long a command has to be answered; only then may more be said."""
-AWAY = (discord.HTTPException, aiohttp.ClientError, OSError, DiskError)
+AWAY = (*posts.AWAY, DiskError)
 """How Discord, or the disk, says that it cannot take something now."""
 DISK_PAUSE_S = 5.0
 """Between two tries to note what is posted already."""
@@ -134,7 +133,7 @@ class Delivery:
             try:
                 with speaking(rules.speech(guild.preferred_locale)):
                     await channel.send(sentence())
-            except (discord.HTTPException, aiohttp.ClientError, OSError) as error:
+            except posts.AWAY as error:
                 log.warning("guild=%d its log channel cannot be written: %s", guild.id, error)
 
     # -- at the start ---------------------------------------------------------------------------

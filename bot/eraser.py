@@ -7,7 +7,6 @@ import asyncio
 import contextlib
 import logging
 
-import aiohttp
 import discord
 
 from bot import estate, posts
@@ -44,7 +43,7 @@ async def _erase(client: DeskClient) -> None:
                 await channel.get_partial_message(message_id).delete()
         except discord.Forbidden:
             closed.add(channel_id)
-        except (discord.HTTPException, aiohttp.ClientError, OSError) as error:
+        except posts.AWAY as error:
             log.info("message=%d could not be deleted: %s", message_id, error)
             if not isinstance(error, discord.HTTPException) or posts.may_pass(error):
                 continue

@@ -3,10 +3,9 @@
 import logging
 from dataclasses import replace
 
-import aiohttp
 import discord
 
-from bot import messages
+from bot import messages, posts
 from bot.desk import DeskClient
 from bot.errors import UserError
 from bot.finish import PicturesLostError
@@ -39,7 +38,7 @@ async def _post(client: DeskClient, job: Job, posted: Posted, channel_id: int) -
         sent = await channel.send(text, file=file)
     except (UserError, PicturesLostError) as error:
         log.info("job=%d is not shown in the gallery: %s", job.id, error)
-    except (discord.HTTPException, aiohttp.ClientError, OSError) as error:
+    except posts.AWAY as error:
         log.warning("job=%d could not be shown in the gallery: %s", job.id, error)
     else:
         shown = replace(posted, message_id=sent.id, channel_id=channel_id)

@@ -5,10 +5,9 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
-import aiohttp
 import discord
 
-from bot import attachments, flags, messages
+from bot import attachments, flags, messages, posts
 from bot.admission import (
     check_painter,
     check_presser,
@@ -242,7 +241,7 @@ async def receive(asked: Asked, job: Job) -> None:
         log.warning("job=%d came too late to be acknowledged", job.id)
         await desk.runner.cancel(job.id, silent=True)
         return
-    except (discord.HTTPException, aiohttp.ClientError, OSError) as error:
+    except posts.AWAY as error:
         log.warning("job=%d it is not known if it was acknowledged: %s", job.id, error)
     else:
         if answer.message_id is not None:

@@ -2,10 +2,9 @@
 
 import logging
 
-import aiohttp
 import discord
 
-from bot import messages
+from bot import messages, posts
 from bot.desk import DeskClient
 from bot.errors import UserError
 from bot.finish import PicturesLostError
@@ -50,11 +49,5 @@ async def send_too(client: DeskClient, user_id: int, job: Job, tile: int | None 
     """Send what is posted already; that it does not arrive is only worth a line in the log."""
     try:
         await send(client, user_id, job, tile)
-    except (
-        discord.HTTPException,
-        aiohttp.ClientError,
-        OSError,
-        PicturesLostError,
-        UserError,
-    ) as error:
+    except (*posts.AWAY, PicturesLostError, UserError) as error:
         log.info("job=%d user=%d got no letter: %s", job.id, user_id, error)

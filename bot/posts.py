@@ -8,6 +8,7 @@ import time
 from collections.abc import Sequence
 from typing import Any, cast
 
+import aiohttp
 import discord
 
 from bot.jobs import TOKEN_LIVES_S, Job, asked_at
@@ -17,6 +18,8 @@ SPARE_S = 60.0
 GONE = frozenset({10003, 10008, 10015})
 """Discord's codes for a channel, message or webhook that is not there."""
 TOKEN_DEAD = frozenset({10015, 50027})
+AWAY = (discord.HTTPException, aiohttp.ClientError, OSError)
+"""How a request to Discord fails: refused, or cut, or nobody there."""
 
 
 def token_lives(job: Job) -> bool:

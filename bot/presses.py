@@ -5,10 +5,9 @@ import re
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, replace
 
-import aiohttp
 import discord
 
-from bot import flags, gallery, letters, messages, modals, regions
+from bot import flags, gallery, letters, messages, modals, posts, regions
 from bot.admission import check_presser, check_words, fit
 from bot.answers import give, tell
 from bot.buttons import (
@@ -151,7 +150,7 @@ async def _show(asked: Asked, message: discord.Message, custom_id: str, face: Fa
         try:
             nobody = discord.AllowedMentions.none()  # discord.py's default counts only with a text
             await message.edit(view=recoloured(message, faces), allowed_mentions=nobody)
-        except (discord.HTTPException, aiohttp.ClientError, OSError) as error:
+        except posts.AWAY as error:
             log.info("message=%d its button could not be turned: %s", message.id, error)
 
 

@@ -7,10 +7,9 @@ store and nowhere else.
 
 import logging
 
-import aiohttp
 import discord
 
-from bot import gallery, messages, presses
+from bot import gallery, messages, posts, presses
 from bot.admin.reports import report
 from bot.answers import answering
 from bot.desk import DeskClient
@@ -33,14 +32,7 @@ NUMBERS = ("1\u20e3", "2\u20e3", "3\u20e3", "4\u20e3")
 KNOWN = frozenset({CROSS, ENVELOPE, WARNING, *FAVOURITE, *AGAIN, *NUMBERS})
 """As they are without the sign that asks for a coloured one."""
 NOTE_STAYS_S = 30.0
-TROUBLES = (
-    discord.HTTPException,
-    aiohttp.ClientError,
-    OSError,
-    DiskError,
-    PicturesLostError,
-    UserError,
-)
+TROUBLES = (*posts.AWAY, DiskError, PicturesLostError, UserError)
 
 
 async def react(client: DeskClient, event: discord.RawReactionActionEvent) -> None:

@@ -3,11 +3,10 @@
 import time
 from typing import Any
 
-import aiohttp
 import discord
 from discord import app_commands
 
-from bot import audit, messages
+from bot import audit, messages, posts
 from bot.admin.gate import answer, check_admin, easel
 from bot.desk import Asked, DeskClient
 from bot.errors import UserError
@@ -131,7 +130,7 @@ async def put_warning(
         letterbox = await client.create_dm(discord.Object(user_id))
         await letterbox.send(messages.refusal(sentence))
         told = True
-    except (discord.HTTPException, aiohttp.ClientError, OSError):
+    except posts.AWAY:
         told = False
     await client.desk.ledger.warn(guild_id, user_id, sentence, by_id, told=told)
     deed = Deed(

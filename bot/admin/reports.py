@@ -3,10 +3,9 @@
 import logging
 import re
 
-import aiohttp
 import discord
 
-from bot import audit, messages, panels
+from bot import audit, messages, panels, posts
 from bot.admin.gate import answer
 from bot.admin.people import put_block, put_warning
 from bot.admission import check_server
@@ -137,7 +136,7 @@ async def _delete(asked: Asked, entry: Report) -> str:
         await channel.get_partial_message(entry.message_id).delete()
     except discord.NotFound:
         return _("The picture is gone already.")
-    except (discord.HTTPException, aiohttp.ClientError, OSError) as error:
+    except posts.AWAY as error:
         log.warning("message=%d could not be deleted: %s", entry.message_id, error)
         return _("The picture could not be deleted; look whether Easel still sees its channel.")
     await asked.client.desk.store.forget_message(entry.message_id)

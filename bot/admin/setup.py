@@ -8,10 +8,9 @@ import logging
 import re
 from typing import Any
 
-import aiohttp
 import discord
 
-from bot import messages, panels, words
+from bot import messages, panels, posts, words
 from bot.admin.config import change
 from bot.admin.gate import SECRET, answer, check_admin, easel, remedy, what_lacks
 from bot.desk import Asked, DeskClient
@@ -187,7 +186,7 @@ async def offer(client: DeskClient, guild: discord.Guild) -> None:
             continue
         try:
             await place.send(text, **({} if isinstance(place, discord.DMChannel) else _button()))
-        except (discord.HTTPException, aiohttp.ClientError, OSError) as error:
+        except posts.AWAY as error:
             log.info("server=%d the setup could not be offered there: %s", guild.id, error)
         else:
             return
@@ -203,7 +202,7 @@ async def _letterbox(client: DeskClient, guild: discord.Guild) -> discord.DMChan
         async for entry in guild.audit_logs(limit=5, action=discord.AuditLogAction.bot_add):
             if entry.target and entry.target.id == me.id and entry.user_id:
                 return await client.create_dm(discord.Object(entry.user_id))
-    except (discord.HTTPException, aiohttp.ClientError, OSError) as error:
+    except posts.AWAY as error:
         log.info("server=%d its audit log cannot be read: %s", guild.id, error)
     return None
 
