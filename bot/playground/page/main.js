@@ -101,7 +101,7 @@ const acts = {
   menu: (view, at) => messageMenu(view, at instanceof Element ? below(at) : at),
   reply: (view) => composer.reply(view.message),
   jump: async (id) => {
-    if (!(await list.jump(id))) composer.tell(say("deleted"), true);
+    if ((await attempt(list.jump(id))) === false) composer.tell(say("deleted"), true);
   },
   dismiss: (message) => {
     state.dismiss(message.id);

@@ -54,7 +54,7 @@ export class MessageList {
     this.list.addEventListener("focusin", lift);
     log.addEventListener("keydown", (event) => this.#key(event));
     this.#watcher = new IntersectionObserver(
-      (seen) => seen.at(-1).isIntersecting && this.#older(),
+      (seen) => seen.at(-1).isIntersecting && this.#older().catch(() => {}),
       { root: log, rootMargin: "600px" },
     );
     this.#watcher.observe(this.top);
@@ -208,9 +208,13 @@ export class MessageList {
     if (this.#complete || !first || this.#loading) return;
     const turn = this.#turn;
     this.#loading = this.#ask(first.message.id);
-    const messages = await this.#loading.catch(() => null);
-    this.#loading = null;
-    if (!messages || turn !== this.#turn) return;
+    let messages;
+    try {
+      messages = await this.#loading;
+    } finally {
+      this.#loading = null;
+    }
+    if (turn !== this.#turn) return;
     this.log.setAttribute("aria-busy", "true");
     const fromBottom = this.log.scrollHeight - this.log.scrollTop;
     const views = messages
@@ -229,9 +233,10 @@ export class MessageList {
     this.#watcher.observe(this.top);
   }
 
-  /** Scrolls to a message, fetching older ones until it is here. */
+  /** Scrolls to a message, fetching older ones until it is here; tells whether there is one. */
   async jump(id) {
     await this.#opening;
+    if (!this.#views.size && !this.#complete) throw new Error("The channel could not be opened.");
     for (let tries = 0; !this.#views.has(id) && !this.#complete && tries < 40; tries += 1) {
       await (this.#loading ?? this.#older());
     }

@@ -455,6 +455,31 @@ async def test_links_to_messages_stay_inside(layouts):
         await expect(goal).to_be_in_viewport()
 
 
+async def test_a_message_out_of_reach_is_not_called_deleted(play):
+    """Who follows a link while the playground is away is told that, and gets there later."""
+    bot = Layouts()
+    page, server = await play(bot, forgiven="ERR_FAILED")
+    guild = bot.guilds[0]
+    general = discord.utils.get(guild.text_channels, name="general")
+    first = await general.send("the very first of all")
+    for number in range(60):
+        server.messages.create(str(general.id), str(bot.user.id), {"content": f"no {number}"}, {})
+    painting = discord.utils.get(guild.text_channels, name="painting")
+    view = ui.View().add_item(ui.Button(label="There", url=first.jump_url))
+    await painting.send("a way to it", view=view)
+    side, link = page.get_by_role("navigation"), page.get_by_role("link", name="There")
+    for away in ("**/page/channels/*/messages*before=*", "**/page/channels/*/messages*"):
+        await side.get_by_role("button", name="painting").click()
+        await expect(link).to_be_visible()
+        await page.route(away, lambda route: route.abort())
+        await link.click()
+        await expect(page.get_by_role("status").filter(has_text="out of reach")).to_be_visible()
+        await page.unroute(away)
+    await side.get_by_role("button", name="painting").click()
+    await link.click()
+    await expect(page.get_by_role("article").filter(has_text="the very first")).to_be_focused()
+
+
 async def test_a_note_is_shown_wherever_one_was(layouts):
     """The answer to a press far above is scrolled to, and the pressed button keeps the focus."""
     page, server, bot = layouts
