@@ -282,9 +282,11 @@ class Engine:
         from engine.device import choose_device
         from engine.enlarge import use as use_upscaler
         from engine.library import Folders, Library
+        from engine.memory import keep_freed_memory
         from engine.own_upscaler import load as load_upscaler
         from engine.worker import Worker
 
+        keep_freed_memory()
         if self._options.threads is not None:
             torch.set_num_threads(self._options.threads)
         options = self._options

@@ -81,7 +81,9 @@ def _measure(
     from engine.bench.study import study
     from engine.bench.trials import Bench
     from engine.device import choose_device
+    from engine.memory import keep_freed_memory
 
+    keep_freed_memory()
     device = choose_device(device_name)
     threads = torch.get_num_threads()
     if device.type == "cpu":
