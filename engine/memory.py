@@ -88,9 +88,9 @@ def total_bytes(device: torch.device) -> float:
 def keep_freed_memory() -> None:
     """Let glibc keep what a forward frees for the next one; for the whole process.
 
-    Else it hands the pages back to the kernel, which must zero them anew each time: some 600 to 800
-    page faults for each row of the bench's U-Net, a tenth of its time. Other allocators are as
-    they are.
+    Else it hands the pages back to the kernel, which must zero them anew each time: some 600 page
+    faults for each row of the bench's U-Net, a twelfth of its time in forwards of 8 rows and a
+    seventh in those of 16. Other allocators are as they are.
     """
     libc = _glibc()
     if libc is not None:

@@ -190,6 +190,13 @@ async def send(page, line):
     await box.press("Enter")
 
 
+def bury(server, channel, many):
+    """Let what stands in a channel be followed by so many messages, from "no 0" on."""
+    us = str(channel.guild.me.id)
+    for number in range(many):
+        server.messages.create(str(channel.id), us, {"content": f"no {number}"}, {})
+
+
 async def ratio(picture):
     """How wide a picture stands there, by its height, and in truth."""
     return await picture.evaluate(
@@ -442,8 +449,7 @@ async def test_links_to_messages_stay_inside(layouts):
     guild = bot.guilds[0]
     general = discord.utils.get(guild.text_channels, name="general")
     first = await general.send("the first of all")
-    for number in range(60):
-        server.messages.create(str(general.id), str(bot.user.id), {"content": f"no {number}"}, {})
+    bury(server, general, 60)
     view = ui.View().add_item(ui.Button(label="Parent", url=first.jump_url))
     painting = discord.utils.get(guild.text_channels, name="painting")
     await painting.send(f"it was {first.jump_url}", view=view)
@@ -462,8 +468,7 @@ async def test_a_message_out_of_reach_is_not_called_deleted(play):
     guild = bot.guilds[0]
     general = discord.utils.get(guild.text_channels, name="general")
     first = await general.send("the very first of all")
-    for number in range(60):
-        server.messages.create(str(general.id), str(bot.user.id), {"content": f"no {number}"}, {})
+    bury(server, general, 60)
     painting = discord.utils.get(guild.text_channels, name="painting")
     view = ui.View().add_item(ui.Button(label="There", url=first.jump_url))
     await painting.send("a way to it", view=view)
@@ -485,9 +490,7 @@ async def test_a_note_is_shown_wherever_one_was(layouts):
     page, server, bot = layouts
     painting = discord.utils.get(bot.guilds[0].text_channels, name="painting")
     await painting.send("press this", view=note())
-    for number in range(40):
-        body = {"content": f"no {number}"}
-        server.messages.create(str(painting.id), str(bot.user.id), body, {})
+    bury(server, painting, 40)
     await expect(page.get_by_text("no 39", exact=True)).to_be_in_viewport()
     button = page.get_by_role("button", name="Note")
     await button.focus()
