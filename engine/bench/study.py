@@ -1,12 +1,12 @@
 """All trials of one preset, and what they say together."""
 
 from collections import defaultdict
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, replace
 from functools import partial
 from typing import Any
 
-from engine.bench.load import Task, count_kinds
+from engine.bench.load import Task, count_kinds, gap_at
 from engine.bench.measure import Summary, middle
 from engine.bench.report import bars_of_load, bars_of_promises
 from engine.bench.trials import (
@@ -24,7 +24,9 @@ from engine.bench.trials import (
 )
 
 RACED = (BURST, 0.9)
-"""At these loads all servers run; at others first come, first served is told from one of them."""
+"""At these loads all servers run; at others first come, first served is told from the burst."""
+PLAIN = ("fifo", "tuned")
+"""Who serves one job at a time."""
 BUSY = 0.7
 """The part of its capacity that a machine can be used to without queues growing long."""
 
@@ -43,23 +45,24 @@ def study(
     """Run the traces of all seeds at all loads; return what was found, ready for JSON."""
     summaries: dict[str, dict[str, list[Summary]]] = defaultdict(lambda: defaultdict(list))
     ratios: dict[str, list[list[float]]] = defaultdict(list)
-    differences, burst = [0.0], []
+    differences = [0.0]
     bars_of = partial(bars_of_load, bench.preset.name)
     say(f"{bench.preset.name}: a job of the mix takes {bench.warm_up():.2f} s")
     for seed in range(seeds):
-        served: dict[str, list[Task]] = {}
-        for load in sorted(loads, key=lambda load: load not in RACED):
-            name = "burst" if load == BURST else f"{load:g}"
-            say(f"{bench.preset.name}: seed {seed}, load {name}")
-            tasks = _run(bench, load, jobs, seed, served)
+        say(f"{bench.preset.name}: seed {seed}, burst")
+        burst = _serve(bench, 0.0, jobs, seed)
+        for load in sorted(loads):
+            tasks, name = burst, "burst"
+            if load != BURST:
+                say(f"{bench.preset.name}: seed {seed}, load {load:g}")
+                gap_s, name = gap_at(load, burst["tuned"]), f"{load:g}"
+                tasks = _serve(bench, gap_s, jobs, seed, None if load in RACED else burst)
             one = {server: bench.summarise(tasks[server]) for server in SERVERS}
             for server in SERVERS:
                 summaries[name][server].append(one[server])
             ratios[name].append([bar.value for bar in bars_of(name, one)])
             if load in RACED:
                 differences.append(measure_difference(tasks["easel"], tasks["fifo"]))
-            if load == BURST:
-                burst = tasks["easel"]
     middles = {
         name: {server: middle(found) for server, found in servers.items()}
         for name, servers in summaries.items()
@@ -81,7 +84,7 @@ def study(
         "promises": promises,
         "bars": [{**asdict(bar), "holds": bar.holds} for bar in bars],
         **_capacity(bench, middles, jobs),
-        **_efficiency(bench, burst),
+        **_efficiency(bench, burst["easel"]),
     }
 
 
@@ -90,19 +93,14 @@ def middle_columns(rows: Sequence[Sequence[float]]) -> list[float]:
     return [float(middle(column)) for column in zip(*rows, strict=True)]
 
 
-def _run(
-    bench: Bench, load: float, jobs: int, seed: int, served: dict[str, list[Task]]
+def _serve(
+    bench: Bench, gap_s: float, jobs: int, seed: int, burst: Mapping[str, list[Task]] | None = None
 ) -> dict[str, list[Task]]:
-    """Serve a trace by everybody; remember what the plain ones did for other loads."""
-    told = [name for name in ("fifo", "tuned") if name in served and load not in RACED]
+    """Serve a trace by everybody; with a burst, the plain ones' part is told from theirs of it."""
+    told = {name: bench.replay(burst[name], gap_s, seed) for name in PLAIN} if burst else {}
     names = [name for name in SERVERS if name not in told]
-    tasks = {name: list(run.tasks) for name, run in bench.run(load, jobs, seed, names).items()}
-    for name in ("fifo", "tuned"):
-        if name in told:
-            tasks[name] = bench.replay(served[name], load, seed)
-        else:
-            served[name] = tasks[name]
-    return tasks
+    runs = bench.run(gap_s, jobs, seed, names)
+    return told | {name: list(run.tasks) for name, run in runs.items()}
 
 
 def _measure_promises(bench: Bench, seeds: int, difference: float) -> dict[str, float]:
@@ -130,8 +128,6 @@ def _capacity(bench: Bench, middles: dict[str, Any], jobs: int) -> dict[str, flo
 
 def _efficiency(bench: Bench, burst: Sequence[Task]) -> dict[str, float]:
     """The part of the device's matrix products that a burst made use of."""
-    if not burst:
-        return {}
     each = count_operations(bench)
     operations = sum(number * each[kind] for kind, number in count_kinds(burst).items())
     rate = measure_matmul(bench.device, bench.model.text_to_image.unet.dtype)

@@ -53,23 +53,19 @@ class Bench:
         """What it takes plain diffusers."""
         return self._time_kinds(lambda r: paint_plainly(self.model, [r], quietly))
 
-    @cached_property
-    def service_s(self) -> float:
-        """What a job of the mix takes the tuned FIFO: loads are parts of its capacity."""
-        took = self._time_kinds(lambda r: paint_plainly(self.tuned, [r], quietly))
-        return sum(kind.often * took[kind.name] for kind in self.kinds)
-
     def warm_up(self) -> float:
-        """Let every server's way of painting run before it counts; return `service_s`."""
-        return self.service_s if self.alone_s and self.plain_s else 0.0
+        """Let every server's way of painting run before it counts; return what a job takes."""
+        took = self._time_kinds(lambda r: paint_plainly(self.tuned, [r], quietly))
+        if not (self.alone_s and self.plain_s):
+            return 0.0
+        return sum(kind.often * took[kind.name] for kind in self.kinds)
 
     def time_alone(self) -> dict[str, float]:
         """Return what a job of each kind takes when nothing else is painted."""
         return self._time_kinds(lambda request: paint(self.model, request, quietly))
 
-    def run(self, load: float, jobs: int, seed: int, names: Sequence[str]) -> dict[str, Run]:
-        """Serve one trace at this load of the tuned FIFO's capacity by the servers named."""
-        gap_s = self.service_s / load if load else 0.0
+    def run(self, gap_s: float, jobs: int, seed: int, names: Sequence[str]) -> dict[str, Run]:
+        """Serve one trace, of arrivals `gap_s` apart on average, by the servers named."""
         runs = {}
         for name in names:
             tasks = make_trace(self.preset, self.kinds, jobs, gap_s, seed)
@@ -77,12 +73,11 @@ class Bench:
         race(runs)
         return runs
 
-    def replay(self, served: Sequence[Task], load: float, seed: int) -> list[Task]:
-        """Tell how first-come-first-served does at another load.
+    def replay(self, served: Sequence[Task], gap_s: float, seed: int) -> list[Task]:
+        """Tell how first-come-first-served does with other gaps.
 
         There each job takes as long as it took before, for nothing else runs beside it.
         """
-        gap_s = self.service_s / load if load else 0.0
         tasks, now = make_trace(self.preset, self.kinds, len(served), gap_s, seed), 0.0
         for task, known in zip(tasks, served, strict=True):
             task.begins_s = max(now, task.arrives_s)

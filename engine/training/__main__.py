@@ -104,7 +104,15 @@ def text(
 
     prepare(threads)
     plan = Plan(work / "text", minutes, resume, start)
-    train_text(_preset(preset), pack, plan, batch=batch, feeders=feeders, machine=find_machine())
+    train_text(
+        _preset(preset),
+        pack,
+        plan,
+        batch=batch,
+        machine=find_machine(),
+        feeders=feeders,
+        is_tower_only=tower_only,
+    )
 
 
 @app.command()

@@ -51,10 +51,19 @@ def test_all_servers_paint_the_same_pictures(trial):
 def test_another_load_is_told_from_one_run(trial):
     """First come, first served takes as long for a job at any load; only the waiting differs."""
     tasks = trial.run(0.0, 5, 2, ["fifo"])["fifo"].tasks
-    told = trial.replay(tasks, 0.01, 2)
+    told = trial.replay(tasks, 100.0, 2)
     took = [task.ends_s - task.begins_s for task in tasks]
     assert [task.latency_s for task in told] == pytest.approx(took)
     assert told[0].request == tasks[0].request
+
+
+def test_a_load_is_a_part_of_what_served_the_burst(trial):
+    """At load 0.5 the jobs of a trace come in twice the time that a burst of them took."""
+    from engine.bench.load import gap_at
+
+    tasks = trial.run(0.0, 5, 2, ["tuned"])["tuned"].tasks
+    took = sum(task.ends_s - task.begins_s for task in tasks)
+    assert len(tasks) * gap_at(0.5, tasks) == pytest.approx(2 * took, rel=0.02)
 
 
 def test_promises_beside_speed(trial):

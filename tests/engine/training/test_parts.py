@@ -12,8 +12,10 @@ from diffusers import StableDiffusionImg2ImgPipeline, StableDiffusionPipeline
 from safetensors.torch import load_file
 from torch import Tensor
 from torch.nn import functional
+from typer.testing import CliRunner
 
 from engine.training import bank as bank_module
+from engine.training.__main__ import app
 from engine.training.autoencoder import moment_loss, psnr_db, train_autoencoder
 from engine.training.bank import Bank, Composer, Part, shape_of, write_bank
 from engine.training.checkpoint import replace_file
@@ -22,7 +24,7 @@ from engine.training.export import export_model, load_autoencoder, load_text
 from engine.training.machine import CPU
 from engine.training.meter import Progress
 from engine.training.muon import even_out, orthogonalize
-from engine.training.presets import STAGE_A, DenoiserSize, Preset
+from engine.training.presets import PRESETS, STAGE_A, DenoiserSize, Preset
 from engine.training.sharpen import Discriminator, gradient_penalty, train_sharp
 from engine.training.text import (
     contrast_loss,
@@ -386,9 +388,9 @@ def test_measures_say_what_they_measure() -> None:
 
 
 def test_a_tower_turns_to_another_encoders_words(
-    preset: Preset, pack: Path, exported: Path, tmp_path: Path
+    preset: Preset, pack: Path, exported: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The text encoder stays to the bit; a tower that knew nothing of it sees what it says."""
+    """`--tower-only` leaves the text encoder to the bit; a strange tower sees what it says."""
     tokenizer, encoder = load_text(preset, tmp_path, exported)
     strange = make_tower(preset.tower, preset.text.width)
     pictures = torch.rand(48, 3, 32, 32)
@@ -401,8 +403,11 @@ def test_a_tower_turns_to_another_encoders_words(
     before = likeness()
     turn_towards(encoder, strange, [(pictures, ids)], CPU)
     assert likeness() > before + 0.2
-    plan = replace(plan_for(tmp_path / "text", 2), start=exported)
-    train_text(preset, pack, plan, batch=4, is_tower_only=True)
+    monkeypatch.setitem(PRESETS, "tiny", lambda: preset)
+    options = {"preset": "tiny", "pack": pack, "work": tmp_path, "from": exported, "batch": 4}
+    words = [word for name, value in options.items() for word in (f"--{name}", str(value))]
+    answer = CliRunner().invoke(app, ["text", *words, "--minutes", "0.01", "--tower-only"])
+    assert answer.exit_code == 0, answer.output
     kept = load_file(tmp_path / "text" / "text_encoder.safetensors")
     old = load_file(exported / "text_encoder" / "model.safetensors")
     assert all(torch.equal(old[name].float(), kept[name]) for name in old)
