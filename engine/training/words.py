@@ -128,13 +128,13 @@ def build_words(world: World, pack: Path, *, speaks_chinese: bool) -> dict[str, 
     known = set(map(plain_form, _english(world)))
     silent = {*SILENT.split(), *(word.strip() for word in phrases.PRAISE)} - known
     near = _near_english(world, relatives)
-    own, near_zh = _chinese(world), _near_chinese(world, relatives)
+    own, near_zh = dict(_chinese(world)), _near_chinese(world, relatives)
     same: dict[str, str] = {}
     if speaks_chinese:
         silent |= set(SILENT_ZH.split()) - own.keys()
         known |= own.keys()
-        said = {name: word for word, name in reversed(own.items())}
-        near |= {word: said[name] for word, name in near_zh.items() if word not in own}
+        said = {name: word for word, name in reversed([*_chinese(world)])}
+        near |= {w: said[name] for w, name in near_zh.items() if not (w.isascii() or w in own)}
     else:
         same = {word: _apart(name, world) for word, name in own.items()}
         same |= {word: "" for word in SILENT_ZH.split() if word not in own}
@@ -252,24 +252,25 @@ def _near_english(world: World, relatives: dict[str, str]) -> dict[str, str]:
     return near
 
 
-def _chinese(world: World) -> dict[str, str]:
-    """The Chinese words of the world with what they are called in English."""
-    words: dict[str, str] = {"背景": "background"}
+def _chinese(world: World) -> Iterator[tuple[str, str]]:
+    """The Chinese words of the world with what they are called in English.
+
+    A word that is told twice means what is told last: a place more often than a thing.
+    """
+    yield "背景", "background"
     for name in world.things:
-        words |= dict.fromkeys((label.lower() for label in all_things()[name].labels_zh), name)
-    words |= {phrases.COLOURS_ZH[colour]: colour for colour in world.colours}
+        yield from ((label.lower(), name) for label in all_things()[name].labels_zh)
+    yield from ((phrases.COLOURS_ZH[colour], colour) for colour in world.colours)
     for table, names in (
         (phrases.PLACES_ZH, world.places),
         (phrases.STYLES_ZH, world.styles),
     ):
-        for name in names:
-            words |= dict.fromkeys(table.get(name, ()), name)
+        yield from ((word, name) for name in names for word in table.get(name, ()))
     for count in range(2, world.most + 1):
         for measure in MEASURES_ZH.split():
-            words[phrases.NUMBERS_ZH[count] + measure] = phrases.NUMBERS[count]
+            yield phrases.NUMBERS_ZH[count] + measure, phrases.NUMBERS[count]
     for art in world.arts:
-        words |= dict.fromkeys(phrases.ARTS_ZH.get(art, ()), phrases.ART_PHRASES[art][0])
-    return words
+        yield from ((word, phrases.ART_PHRASES[art][0]) for word in phrases.ARTS_ZH.get(art, ()))
 
 
 def _near_chinese(world: World, relatives: dict[str, str]) -> dict[str, str]:

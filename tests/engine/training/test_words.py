@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from engine.source import EMBEDDED
+from engine.training import phrases
 from engine.training.captions import Captioner
 from engine.training.chinese import write_chinese
 from engine.training.presets import STAGE_A, Preset
@@ -40,6 +41,18 @@ def test_tables_do_not_overlap_and_lead_to_known_words(
     )
     assert near["vixen"] == "fox"
     assert "狐狸" in (known if speaks_chinese else same)
+
+
+def test_a_place_may_be_called_as_a_thing_is(
+    preset: Preset, pack: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Where a place takes all a thing's Chinese words its kin stay near it; English stays English."""
+    labels = all_things()["apple"].labels_zh
+    monkeypatch.setitem(phrases.PLACES_ZH, "snow", labels)
+    near = build_words(preset.world, pack, speaks_chinese=True)["near"]
+    assert isinstance(near, dict)
+    assert near["苹果"] in labels
+    assert (near["a lake"], near["湖"]) == ("beach", phrases.PLACES_ZH["beach"][0])
 
 
 def test_near_things_are_things() -> None:
