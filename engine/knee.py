@@ -15,12 +15,15 @@ FRESH = 0.2
 SLOWER = 0.1
 """… if it is slower than that: whatever else the machine does only ever makes a forward slower."""
 EXPLORE_EVERY = 64
-"""So often a forward may be one or two buckets larger than the cap: the machine may change."""
+"""So often two forwards may be one or two buckets larger than the cap: the machine may change."""
 EXPLORE_EARLY = 16
 LEARNING = 256
 """Forwards during which that is done more often."""
 COMPANY = 1.8
-"""No job's forward takes more than so many times what it takes alone because others joined it."""
+"""No job's forward takes more than so many times what it takes alone because others joined it …"""
+EQUALS = 2 / GAIN
+"""… but up to so many times if they have no more rows than it has: both together take less than
+one after the other then, by what makes a larger bucket worth it."""
 CROWD = 3.0
 """Where so many times the rows wait that are worth a forward, a larger one brings all of them their
 turns sooner: then the knee alone counts."""
@@ -48,7 +51,7 @@ class Knee:
         """Return the most rows of a forward that is led by a call of this kind with `rows`.
 
         `waiting` is the rows of all calls of this kind; unless they are a crowd, the forward takes
-        at most `COMPANY` times what the leader does alone.
+        at most `COMPANY` times what the leader does alone, or `EQUALS` times for twice the rows.
         """
         curve = self._curves.get(kind)
         return curve.cap(rows, waiting) if curve else FIRST_CAP
@@ -65,18 +68,21 @@ class _Curve:
     def __init__(self) -> None:
         self._seconds: dict[int, float] = {}
         self._rows: list[int] = []
+        self._warm: set[int] = set()
         self._forwards = 0
         self._cap = FIRST_CAP
         self.seconds_per_row = 0.0
 
     def observe(self, rows: int, seconds: float) -> None:
         seconds = max(seconds, SHORTEST_S)
-        known = self._seconds.get(rows)
+        per_row, known = seconds / rows, self._seconds.get(rows)
         if known is None:
             self._rows.insert(bisect_left(self._rows, rows), rows)
-        weight = 1.0 if known is None else SLOWER if seconds > known else FRESH
-        self._seconds[rows] = (known or 0.0) + weight * (seconds - (known or 0.0))
-        per_row = seconds / rows
+        elif rows in self._warm:
+            seconds = known + (SLOWER if seconds > known else FRESH) * (seconds - known)
+        else:  # the first forward of a size also found its memory and its kernels
+            self._warm.add(rows)
+        self._seconds[rows] = seconds
         self.seconds_per_row += (FRESH if self._forwards else 1.0) * (
             per_row - self.seconds_per_row
         )
@@ -90,19 +96,20 @@ class _Curve:
         return min(worthwhile, self._bearable(rows))
 
     def _bearable(self, rows: int) -> int:
-        """Return the largest bucket that takes at most `COMPANY` times what `rows` do alone."""
-        most, fits = COMPANY * self._at(min(rows, self._rows[-1])), rows
+        """Return the largest bucket whose forward takes not too long for a leader of `rows`."""
+        alone, fits = self._at(min(rows, self._rows[-1])), rows
         for bucket in BUCKETS:
             if bucket > self._rows[-1]:
                 return BUCKETS[-1]
-            if bucket > rows and self._at(bucket) > most:
+            most = EQUALS if bucket <= 2 * rows else COMPANY
+            if bucket > rows and self._at(bucket) > most * alone:
                 break
             fits = max(fits, bucket)
         return fits
 
     def _worthwhile(self) -> int:
         every = EXPLORE_EVERY if self._forwards > LEARNING else EXPLORE_EARLY
-        if self._forwards % every != every - 1:
+        if self._forwards % every < every - 2:
             return self._cap
         larger = _next_bucket(self._cap)
         return larger if self._forwards // every % 2 else _next_bucket(larger)

@@ -2,15 +2,15 @@
 
 import pytest
 
-from engine.knee import CROWD, EXPLORE_EVERY, FIRST_CAP, Knee
+from engine.knee import COMPANY, CROWD, EQUALS, EXPLORE_EVERY, FIRST_CAP, Knee
 
 
-def learn(knee, seconds, forwards=40):
+def learn(knee, seconds, forwards=40, waiting=0):
     """Run forwards as large as the knee lets them; the cap in the end."""
     for _ in range(forwards):
-        rows = knee.cap("unet")
+        rows = knee.cap("unet", waiting=waiting)
         knee.observe("unet", rows, seconds(rows))
-    return knee.cap("unet")
+    return knee.cap("unet", waiting=waiting)
 
 
 def test_a_new_device_starts_at_one_grid():
@@ -70,6 +70,26 @@ def test_company_is_limited_until_there_is_a_crowd():
     assert most >= 32
     assert knee.cap("unet", 8, waiting=CROWD * 32 - 1) == 16
     assert knee.cap("unet", 2, waiting=CROWD * 8) <= 8, "a few grids are no crowd for a small job"
+
+
+def test_the_first_forward_of_a_size_does_not_count_for_long():
+    """It also finds memory and kernels: a larger size is judged by what comes after."""
+    seen = set()
+
+    def seconds(rows):
+        is_first = rows not in seen
+        seen.add(rows)
+        return (0.01 + 5e-3 * rows) * (1.3 if is_first else 1)
+
+    assert learn(Knee(), seconds, waiting=1000) == 48
+
+
+def test_as_many_rows_again_may_join_where_that_pays():
+    """Two grids go together where both take less than two alone, though each takes far longer."""
+    knee, seconds = Knee(), lambda rows: 0.1 + 0.1 * rows
+    learn(knee, seconds, forwards=200)
+    assert COMPANY * seconds(8) < seconds(16) < EQUALS * seconds(8)
+    assert knee.cap("unet", 8) == 16
 
 
 def test_a_small_job_is_not_taken_for_a_large_one():
