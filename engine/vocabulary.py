@@ -17,16 +17,16 @@ from pathlib import Path
 from engine.request import Request
 from engine.source import EMBEDDED
 
-LONGEST_PHRASE = 5  # words of English; characters of Chinese are looked at up to twice as many
+LONGEST_PHRASE = 7  # words of English; characters of Chinese are looked at up to twice as many
 ARTICLES = ("a", "an", "the")
 _TAG = r"<[^<>]*>"
 _HAN = "\u3400-\u4dbf\u4e00-\u9fff"
 _LETTER = rf"[^\W\d_{_HAN}]"
 _PIECE = re.compile(
     rf"({_TAG})|([A-Za-z]*[{_HAN}][A-Za-z{_HAN}]*)"
-    rf"|(\d*{_LETTER}(?:{_LETTER}|\d)*(?:['\u2019]{_LETTER}+)?)"
+    rf"|((?:\d+-)?\d*{_LETTER}(?:{_LETTER}|\d)*(?:['\u2019]{_LETTER}+)?)"
 )
-"""A tag, a run of Chinese (T\u6064 is a word of it), or a word: 3d is one, 16:9 is none."""
+"""A tag, a run of Chinese (T\u6064 is a word of it), or a word: 3d and 8-bit are, 16:9 is none."""
 _BREAK = re.compile(r"[()\[\]]|::")
 _BETWEEN = re.compile(r"[\s\-]*")
 
@@ -166,7 +166,9 @@ def _characters(
     lost = place = start
     while place < stop:
         ends = range(min(place + 2 * LONGEST_PHRASE, stop), place, -1)
-        end = next((end for end in ends if vocabulary.find(prompt[place:end])), None)
+        words = (end for end in ends if vocabulary.find(prompt[place:end]))
+        whole = (end for end in words if not _cuts(prompt, place, end, stop, vocabulary))
+        end = next(whole, None)
         if end is None:
             place += 1
             continue
@@ -176,6 +178,15 @@ def _characters(
         lost = place = end
     if lost < stop:
         yield lost, stop
+
+
+def _cuts(prompt: str, start: int, end: int, stop: int, vocabulary: Vocabulary) -> bool:
+    """Whether a word that is not painted ends within one that is: 画笔 in 画笔记本电脑."""
+    return vocabulary.paint(prompt[start:end]) is None and any(
+        vocabulary.paint(prompt[inner:outer])
+        for inner in range(start + 1, end)
+        for outer in range(end + 1, min(inner + 2 * LONGEST_PHRASE, stop) + 1)
+    )
 
 
 def plain_form(phrase: str) -> str:

@@ -142,6 +142,8 @@ def build_words(world: World, pack: Path, *, speaks_chinese: bool) -> dict[str, 
     near = {plain_form(word): name for word, name in near.items()}
     near = {word: name for word, name in near.items() if word not in known | silent | same.keys()}
     foreign = set(map(plain_form, _foreign(world))) - known - silent - near.keys() - same.keys()
+    near = {word: name for word, name in near.items() if not _is_coloured(word, world, known)}
+    foreign = {word for word in foreign if not _is_coloured(word, world, known)}
     return {
         "known": sorted(known),
         "same": dict(sorted(same.items())),
@@ -149,6 +151,12 @@ def build_words(world: World, pack: Path, *, speaks_chinese: bool) -> dict[str, 
         "near": dict(sorted(near.items())),
         "foreign": sorted(foreign),
     }
+
+
+def _is_coloured(phrase: str, world: World, known: set[str]) -> bool:
+    """Whether a phrase is a colour and a thing that are both known: a brown mushroom is one."""
+    colour, _, thing = phrase.partition(" ")
+    return colour in world.colours and thing in known
 
 
 def _apart(name: str, world: World) -> str:
@@ -222,7 +230,9 @@ def _english(world: World) -> Iterator[str]:
         yield from (name, *phrases.SYNONYMS.get(name, ()))
     yield from world.colours
     for place in world.places:
-        yield from (place, *phrases.PLACE_PHRASES[place], *phrases.PLACE_SUBJECTS[place])
+        yield from (place, *phrases.PLACE_PHRASES[place])
+        for subject in phrases.PLACE_SUBJECTS[place]:
+            yield from (subject, subject.removeprefix("a ").removeprefix("the "))
     for art in world.arts:
         yield from phrases.ART_PHRASES.get(art, ())
     for style in world.styles:
@@ -266,6 +276,12 @@ def _chinese(world: World) -> Iterator[tuple[str, str]]:
         (phrases.STYLES_ZH, world.styles),
     ):
         yield from ((word, name) for name in names for word in table.get(name, ()))
+    if world.sized_share:
+        yield from ((text.replace("{}", ""), size) for size, text in phrases.SIZES_ZH.items())
+    if world.related_share:
+        for relation, text in phrases.RELATIONS_ZH.items():
+            word = text.strip("{}01")
+            yield from ((word, relation), (word.removesuffix("的"), relation))
     for count in range(2, world.most + 1):
         for measure in MEASURES_ZH.split():
             yield phrases.NUMBERS_ZH[count] + measure, phrases.NUMBERS[count]

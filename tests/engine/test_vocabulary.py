@@ -62,6 +62,14 @@ def test_chinese_is_cut_into_its_words() -> None:
     assert reading.unknown == ("立体主义", "奔跑")
 
 
+def test_a_word_that_is_not_painted_cuts_none_that_is() -> None:
+    """A paintbrush (画笔) is unknown, yet "draw a notebook" (画 笔记本) is read as it is meant."""
+    words = replace(WORDS, known=WORDS.known | {"笔记本"}, foreign=frozenset({"画笔"}))
+    words = replace(words, silent=words.silent | {"画"})
+    assert read_prompt("画笔记本", words).unknown == ()
+    assert read_prompt("狐狸的画笔", words).unknown == ("画笔",)
+
+
 def test_what_is_said_in_another_language_is_no_news() -> None:
     """A word of the same meaning is painted as that, and not named; a setting is said last."""
     reading = read_prompt("白雪里的红色猫", replace(WORDS, near={"红色": "red"}))
