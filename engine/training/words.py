@@ -16,7 +16,7 @@ from torch.nn import functional
 from engine.training import phrases
 from engine.training.colours import COLOURS, hsv_to_rgb
 from engine.training.sprites import list_things, read_pack
-from engine.training.world import Thing, World, all_things
+from engine.training.world import RELATIONS, Thing, World, all_things
 from engine.vocabulary import plain_form
 
 ALIKE = ("animal", "food", "drink", "plant", "transport", "sky", "musical", "sport", "place-",
@@ -160,7 +160,12 @@ def _is_coloured(phrase: str, world: World, known: set[str]) -> bool:
 
 
 def _apart(name: str, world: World) -> str:
-    """An English word among Chinese ones, where there are no spaces; a place as in a list."""
+    """An English word among Chinese ones, where there are no spaces; a place as in a list.
+
+    Nothing for how two things stand to each other: English says it the other way round.
+    """
+    if name in RELATIONS:
+        return ""
     return f", {name}, " if name in world.places else f" {name} "
 
 

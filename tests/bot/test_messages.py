@@ -193,10 +193,10 @@ def test_progress_says_when_it_ends(percent, elapsed_s, left_s):
 
 def test_what_the_model_does_not_know_is_told() -> None:
     """A word drawn as its neighbour and a word left out are named, while waiting and at the end."""
-    strange = asked_for("a giraffe reading *Proust* in the snow")
+    strange = asked_for("a camel reading *Proust* in the snow")
     note = messages.reading(strange)
     assert note is not None
-    assert "(for giraffe)" in note
+    assert "(for camel)" in note
     assert r"Words this model does not know: reading, Proust." in note
     assert messages.finished(strange).endswith(f"\n{note}")
 

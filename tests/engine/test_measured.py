@@ -31,7 +31,7 @@ PROMPTS = (
     "a pink car at sunset",
     "a green bus in a city",
 )
-FEW, MANY = 1, 25
+FEW, MANY = 2, 25
 """Grids; each picture of a grid has a seed of its own."""
 STEPS = 4
 REFERENCE = 16
