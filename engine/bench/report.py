@@ -12,6 +12,8 @@ NAMES = {
     "shortest": "shortest job first, request batching",
     "easel": "Easel",
 }
+PLAIN = ("fifo", "tuned")
+"""Who serves one job at a time; FIFO is the better of them."""
 BUSY = "0.9"
 """The load whose latencies have bars."""
 COLUMNS = {
@@ -51,7 +53,7 @@ def bars_of_load(regime: str, load: str, servers: Mapping[str, Summary]) -> list
     easel, shortest = servers["easel"], servers["shortest"]
 
     def over_fifo(field: str, better: Any = min) -> float:
-        return float(easel[field] / better(servers[name][field] for name in ("fifo", "tuned")))
+        return float(easel[field] / better(servers[name][field] for name in PLAIN))
 
     def over_shortest(field: str) -> float:
         return float(easel[field] / shortest[field])

@@ -8,7 +8,7 @@ from typing import Any
 
 from engine.bench.load import Task, count_kinds, gap_at
 from engine.bench.measure import Summary, middle
-from engine.bench.report import bars_of_load, bars_of_promises
+from engine.bench.report import PLAIN, bars_of_load, bars_of_promises
 from engine.bench.trials import (
     BURST,
     SERVERS,
@@ -25,8 +25,6 @@ from engine.bench.trials import (
 
 RACED = (BURST, 0.9)
 """At these loads all servers run; at others first come, first served is told from the burst."""
-PLAIN = ("fifo", "tuned")
-"""Who serves one job at a time."""
 BUSY = 0.7
 """The part of its capacity that a machine can be used to without queues growing long."""
 

@@ -128,12 +128,13 @@ def build_words(world: World, pack: Path, *, speaks_chinese: bool) -> dict[str, 
     known = set(map(plain_form, _english(world)))
     silent = {*SILENT.split(), *(word.strip() for word in phrases.PRAISE)} - known
     near = _near_english(world, relatives)
-    own, near_zh = dict(_chinese(world)), _near_chinese(world, relatives)
+    told = [*_chinese(world)]
+    own, near_zh = dict(told), _near_chinese(world, relatives)
     same: dict[str, str] = {}
     if speaks_chinese:
         silent |= set(SILENT_ZH.split()) - own.keys()
         known |= own.keys()
-        said = {name: word for word, name in reversed([*_chinese(world)])}
+        said = {name: word for word, name in reversed(told)}
         near |= {w: said[name] for w, name in near_zh.items() if not (w.isascii() or w in own)}
     else:
         same = {word: _apart(name, world) for word, name in own.items()}
