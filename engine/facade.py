@@ -1,11 +1,28 @@
 """Parts of a pipeline as one job should see them: the same modules, told a little differently."""
 
+import functools
 from types import SimpleNamespace
 from typing import Any, cast
 
 import torch
 from diffusers.configuration_utils import FrozenDict
 from PIL import Image
+
+
+def stand_on(pipeline: Any, device: torch.device) -> None:
+    """Let a pipeline know which device its models run on.
+
+    Diffusers' own walk through every module of every model to find that out, several times for
+    each picture.
+    """
+    kind: Any = type(pipeline)
+    pipeline.__class__ = _standing_on(kind, device)
+
+
+@functools.cache
+def _standing_on(kind: type, device: torch.device) -> type:
+    told = {"_execution_device": device, "__module__": kind.__module__}
+    return type(kind.__name__, (kind,), told)
 
 
 class Facade:

@@ -23,10 +23,12 @@ COMPANY = 1.8
 """No job's forward takes more than so many times what it takes alone because others joined it …"""
 EQUALS = 2 / GAIN
 """… but up to so many times if they have no more rows than it has: both together take less than
-one after the other then, by what makes a larger bucket worth it."""
-CROWD = 3.0
-"""Where so many times the rows wait that are worth a forward, a larger one brings all of them their
-turns sooner: then the knee alone counts."""
+one after the other then, by what makes a larger bucket worth it …"""
+CROWD = 2.5
+"""… and longer where more rows wait than fill so many forwards that a grid bears: by as many times
+as there are more, for larger forwards bring all of them their turns sooner."""
+FASTEST = 1.002
+"""In a crowd every row per second counts: a smaller bucket must be as fast but for this much."""
 FIRST_CAP = 8
 """Before anything is measured: one grid of four with guidance."""
 
@@ -50,8 +52,9 @@ class Knee:
     def cap(self, kind: Hashable, rows: int = FIRST_CAP, waiting: int = 0) -> int:
         """Return the most rows of a forward that is led by a call of this kind with `rows`.
 
-        `waiting` is the rows of all calls of this kind; unless they are a crowd, the forward takes
-        at most `COMPANY` times what the leader does alone, or `EQUALS` times for twice the rows.
+        `waiting` is the rows of all calls of this kind. The forward takes at most `COMPANY` times
+        what the leader does alone, or `EQUALS` times for twice the rows; the more are a crowd, the
+        longer.
         """
         curve = self._curves.get(kind)
         return curve.cap(rows, waiting) if curve else FIRST_CAP
@@ -70,7 +73,7 @@ class _Curve:
         self._rows: list[int] = []
         self._warm: set[int] = set()
         self._forwards = 0
-        self._cap = FIRST_CAP
+        self._cap = self._fastest = FIRST_CAP
         self.seconds_per_row = 0.0
 
     def observe(self, rows: int, seconds: float) -> None:
@@ -87,21 +90,23 @@ class _Curve:
             per_row - self.seconds_per_row
         )
         self._forwards += 1
-        self._cap = self._knee()
+        self._find_knee()
 
     def cap(self, rows: int, waiting: int) -> int:
+        ordinary = min(self._cap, self._bearable(FIRST_CAP, 1.0))
+        crowd = waiting / (CROWD * ordinary)
         worthwhile = self._worthwhile()
-        if waiting >= CROWD * self._cap:
-            return worthwhile
-        return min(worthwhile, self._bearable(rows))
+        if crowd > 1:
+            worthwhile = max(worthwhile, self._fastest)
+        return min(worthwhile, self._bearable(rows, max(1.0, crowd)))
 
-    def _bearable(self, rows: int) -> int:
+    def _bearable(self, rows: int, crowd: float) -> int:
         """Return the largest bucket whose forward takes not too long for a leader of `rows`."""
         alone, fits = self._at(min(rows, self._rows[-1])), rows
         for bucket in BUCKETS:
             if bucket > self._rows[-1]:
                 return BUCKETS[-1]
-            most = EQUALS if bucket <= 2 * rows else COMPANY
+            most = crowd * (EQUALS if bucket <= 2 * rows else COMPANY)
             if bucket > rows and self._at(bucket) > most * alone:
                 break
             fits = max(fits, bucket)
@@ -114,8 +119,8 @@ class _Curve:
         larger = _next_bucket(self._cap)
         return larger if self._forwards // every % 2 else _next_bucket(larger)
 
-    def _knee(self) -> int:
-        """Return the smallest bucket that gives nearly the most rows per second seen.
+    def _find_knee(self) -> None:
+        """Find the smallest buckets that give the most rows per second seen, nearly and exactly.
 
         While the largest one seen gives clearly the most, it is the next larger one.
         """
@@ -124,13 +129,13 @@ class _Curve:
             for bucket in BUCKETS
             if self._rows[0] <= bucket <= self._rows[-1]
         }
-        if not rates:
-            return _next_bucket(self._rows[-1])
-        *smaller, top = rates.values()
+        *smaller, top = rates.values() or [0.0]
         if not smaller or top > GAIN * max(smaller):
-            return _next_bucket(self._rows[-1])
+            self._cap = self._fastest = _next_bucket(self._rows[-1])
+            return
         best = max(rates.values())
-        return next(bucket for bucket, rate in rates.items() if GAIN * rate >= best)
+        self._cap = next(bucket for bucket, rate in rates.items() if GAIN * rate >= best)
+        self._fastest = next(bucket for bucket, rate in rates.items() if FASTEST * rate >= best)
 
     def _at(self, rows: int) -> float:
         """Return t(rows) in seconds, straight between the two nearest row counts measured.

@@ -29,7 +29,7 @@ from engine.controls import Controls
 from engine.device import arrange, choose_device, choose_dtype
 from engine.embeddings import PromptCache
 from engine.errors import N_, ModelError, PaintError, Sentence
-from engine.facade import Denoiser, JobVae
+from engine.facade import Denoiser, JobVae, stand_on
 from engine.files import check_folder, read_header, read_json
 from engine.honours import EVERYTHING, UNET_FAMILIES
 from engine.latents import LatentCache
@@ -132,6 +132,7 @@ class Model:
         if request.control is not None:
             base = self.controls.join(base, request.control_kind)
         view = copy.copy(base)
+        stand_on(view, self.device)
         if request.sampler:
             scheduler = make_scheduler(request.sampler, base.scheduler)
         else:

@@ -213,6 +213,18 @@ def test_on_a_cpu_convolutions_lie_as_it_reads_them_fastest(open_tiny):
         assert all(weight.is_contiguous(memory_format=torch.channels_last) for weight in wide)
 
 
+def test_a_job_need_not_search_its_device(open_tiny, ask, picture, monkeypatch):
+    """No job walks through the modules of its models to learn where they are."""
+
+    def search(*_):
+        pytest.fail("the device was searched for")
+
+    monkeypatch.setattr("diffusers.hooks.group_offloading._get_group_onload_device", search)
+    for request in (ask(), ask(image=str(picture), strength=0.5), ask(prompt="a (fox:1.3)")):
+        assert open_tiny.view(request)._execution_device == open_tiny.device
+        paint(open_tiny, request, lambda *_: None)
+
+
 def test_a_device_that_is_not_there_is_a_sentence():
     """A wrong DEVICE names itself and what always works."""
     for name in ("cuda:99", "toaster"):
