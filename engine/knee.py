@@ -90,15 +90,13 @@ class _Curve:
             per_row - self.seconds_per_row
         )
         self._forwards += 1
-        self._find_knee()
+        self._find_knees()
 
     def cap(self, rows: int, waiting: int) -> int:
         ordinary = min(self._cap, self._bearable(FIRST_CAP, 1.0))
-        crowd = waiting / (CROWD * ordinary)
-        worthwhile = self._worthwhile()
-        if crowd > 1:
-            worthwhile = max(worthwhile, self._fastest)
-        return min(worthwhile, self._bearable(rows, max(1.0, crowd)))
+        crowd = max(1.0, waiting / (CROWD * ordinary))
+        knee = max(self._explore(), self._fastest if crowd > 1 else 0)
+        return min(knee, self._bearable(rows, crowd))
 
     def _bearable(self, rows: int, crowd: float) -> int:
         """Return the largest bucket whose forward takes not too long for a leader of `rows`."""
@@ -112,30 +110,33 @@ class _Curve:
             fits = max(fits, bucket)
         return fits
 
-    def _worthwhile(self) -> int:
+    def _explore(self) -> int:
+        """Return the cap, or now and then a larger bucket."""
         every = EXPLORE_EVERY if self._forwards > LEARNING else EXPLORE_EARLY
         if self._forwards % every < every - 2:
             return self._cap
         larger = _next_bucket(self._cap)
         return larger if self._forwards // every % 2 else _next_bucket(larger)
 
-    def _find_knee(self) -> None:
-        """Find the smallest buckets that give the most rows per second seen, nearly and exactly.
-
-        While the largest one seen gives clearly the most, it is the next larger one.
-        """
+    def _find_knees(self) -> None:
+        """Find the smallest buckets that give the most rows per second seen, nearly and exactly."""
         rates = {
             bucket: bucket / self._at(bucket)
             for bucket in BUCKETS
             if self._rows[0] <= bucket <= self._rows[-1]
         }
+        self._cap, self._fastest = self._smallest(rates, GAIN), self._smallest(rates, FASTEST)
+
+    def _smallest(self, rates: dict[int, float], gain: float) -> int:
+        """Return the smallest bucket of which no other has `gain` times the rows per second.
+
+        While the largest one seen has that, it is the next larger one.
+        """
         *smaller, top = rates.values() or [0.0]
-        if not smaller or top > GAIN * max(smaller):
-            self._cap = self._fastest = _next_bucket(self._rows[-1])
-            return
+        if not smaller or top > gain * max(smaller):
+            return _next_bucket(self._rows[-1])
         best = max(rates.values())
-        self._cap = next(bucket for bucket, rate in rates.items() if GAIN * rate >= best)
-        self._fastest = next(bucket for bucket, rate in rates.items() if FASTEST * rate >= best)
+        return next(bucket for bucket, rate in rates.items() if gain * rate >= best)
 
     def _at(self, rows: int) -> float:
         """Return t(rows) in seconds, straight between the two nearest row counts measured.
