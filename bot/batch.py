@@ -23,6 +23,7 @@ from bot.intake import greeting, keep
 from bot.jobs import Job, State
 from bot.language import N_, _
 from bot.orders import giving_back, jobs_of
+from bot.places import posted
 
 log = logging.getLogger(__name__)
 
@@ -196,9 +197,9 @@ async def _acknowledge(asked: Asked, job: Job) -> None:
         now = await desk.store.get(job.id) or job
         if now.state in {State.DELIVERING, State.DONE}:  # it was overtaken by its own grid
             await message.delete()
-        elif now.state is State.CANCELLED:
-            await message.edit(content=messages.stopped(now))
-        elif now.state in {State.FAILED, State.UNDELIVERABLE}:
-            await message.edit(content=messages.failed(now))
+        elif now.state in {State.CANCELLED, State.FAILED, State.UNDELIVERABLE}:
+            tell_end = messages.stopped if now.state is State.CANCELLED else messages.failed
+            await message.edit(content=tell_end(now))
+            await desk.store.add_message(posted(now, message.id))
     except posts.AWAY as error:
         log.warning("job=%d has no message of its own: %s", job.id, error)

@@ -187,6 +187,27 @@ async def test_taking_ones_data_away(member):
     assert {job["user_id"] for job in data["jobs"]} == {int(member.id)}
 
 
+async def test_what_stopped_before_it_was_announced_is_forgotten_too(shared):
+    """The message of a job that was cancelled while Discord took it is deleted with the data."""
+    person = await shared.person("painter2")
+    await person.slash("imagine", prompt="a hasty {red, blue} fox --steps 5000")
+    asked = await person.wait_for(lambda m: "You are about to imagine" in m["content"])
+    shared.server.faults.add("POST", r"/webhooks/.*", "slow", wait_s=3)
+    await person.click(asked, "Yes")
+    await person.slash("cancel")
+    stopped = [
+        await person.wait_for(
+            lambda m, colour=colour: f"{colour} fox" in m["content"] and "(Stopped)" in m["content"]
+        )
+        for colour in ("red", "blue")
+    ]
+    await person.slash("delete_my_data")
+    question = await person.wait_for(lambda m: "deletes everything" in m["content"])
+    await person.click(question, "Delete everything")
+    for message in stopped:
+        await person.gone(message)
+
+
 async def test_being_forgotten(shared, admin):
     """/delete_my_data asks first; then jobs, running ones too, pictures, preferences and messages
     of this person are gone everywhere, and nobody else's.
