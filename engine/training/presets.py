@@ -171,12 +171,12 @@ def stage_b1() -> Preset:
         things=STAGE_B1_THINGS,
         favoured=_words(NEW_THINGS),
         arts=STAGE_A.world.arts,
-        several_share=0.08,
-        pair_share=0.08,
-        triple_share=0.02,
+        several_share=0.09,
+        pair_share=0.17,
+        triple_share=0.025,
         many_share=0.02,
         sized_share=0.06,
-        styled_share=0.2,
+        styled_share=0.18,
     )
     return replace(
         whole,
@@ -186,7 +186,7 @@ def stage_b1() -> Preset:
         first_side=0,
         denoiser=STAGE_A.denoiser,
         judge=(32, 64, 128, 256),  # twice as fast as the wide one on a CPU
-        bank_scenes=61_440,
+        bank_scenes=73_728,
         shapes=STAGE_A.shapes,
     )
 
