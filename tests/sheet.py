@@ -19,7 +19,7 @@ from screens import ROOT, browsing, stage
 NARROW = {"width": 1000, "height": 1100}
 COLUMNS, WIDTH, GAP, TITLE = 4, 560, 24, 34  # pixels
 GROUND, INK = "#313338", "#dbdee1"
-FOX = "a fox in the snow --seed 3 --steps 20"
+FOX = "a fox in the snow --seed 3 --steps 80"  # enough to be seen on its way
 UNDER_WAY = re.compile(r"\(\d+%\)|Waiting to start")
 LOADING = 128  # the flag of a message that is still being thought about
 
