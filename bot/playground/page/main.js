@@ -14,7 +14,7 @@ import { below, openMenu } from "./menu.js";
 import { isEphemeral } from "./message.js";
 import { drawPill, MessageList } from "./messages.js";
 import { openModal } from "./modal.js";
-import { drawChannels, drawMe, drawMembers } from "./people.js";
+import { drawChannels, drawGuilds, drawMe, drawMembers } from "./people.js";
 import { offerReactions } from "./reactions.js";
 import { channelName, state } from "./state.js";
 import { Typing } from "./typing.js";
@@ -327,12 +327,11 @@ function drawTexts() {
 
 state.watch(["language"], drawTexts);
 state.watch(["language"], () => wire.draw());
+state.watch(["channels", "channel", "language"], () =>
+  drawGuilds(byId("guilds"), (id) => attempt(enterGuild(id))),
+);
 state.watch(["channels", "channel", "bot", "language"], () =>
-  drawChannels(byId("channels"), {
-    onOpen: openChannel,
-    onDm: () => attempt(openDm()),
-    onGuild: (id) => attempt(enterGuild(id)),
-  }),
+  drawChannels(byId("channels"), { onOpen: openChannel, onDm: () => attempt(openDm()) }),
 );
 state.watch(["channels", "channel", "language"], title);
 state.watch(["people", "bot", "channel", "language"], () => drawMembers(byId("people")));

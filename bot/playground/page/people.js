@@ -57,13 +57,15 @@ function section(title, items) {
   );
 }
 
-/** Where one is in several servers: the choice between them. */
+/** Draws the choice between servers into `holder`, where one is in several. */
+export function drawGuilds(holder, onGuild) {
+  const { guilds, guild } = state;
+  const told = [guilds, guild?.id, currentLanguage()];
+  drawOnce(holder, told, () => (guilds.length > 1 ? [guildMenu(onGuild)] : []));
+}
+
 function guildMenu(onGuild) {
-  const select = el("select", {
-    class: "select guild",
-    "aria-label": say("server"),
-    data: { key: "server" },
-  });
+  const select = el("select", { class: "select guild", "aria-label": say("server") });
   for (const { id, name } of state.guilds)
     select.append(el("option", { value: id, text: name, selected: id === state.guild?.id }));
   select.addEventListener("change", async () => {
@@ -80,17 +82,17 @@ function inOrder(channels) {
 }
 
 /** Draws the channel list into `holder`. */
-export function drawChannels(holder, { onOpen, onDm, onGuild }) {
+export function drawChannels(holder, { onOpen, onDm }) {
   const focused = document.activeElement;
   const key = holder.contains(focused) ? focused.dataset.key : null;
-  const { channels, unread, channelId, bot, guild, guilds } = state;
-  const told = [channels, [...unread], channelId, bot, guild?.id, guilds, currentLanguage()];
-  drawOnce(holder, told, () => channelParts({ onOpen, onDm, onGuild }));
+  const { channels, unread, channelId, bot, guild } = state;
+  const told = [channels, [...unread], channelId, bot, guild?.id, currentLanguage()];
+  drawOnce(holder, told, () => channelParts({ onOpen, onDm }));
   const again = [...holder.querySelectorAll("[data-key]")].find((one) => one.dataset.key === key);
   if (key) (again ?? holder.querySelector("[aria-current]"))?.focus();
 }
 
-function channelParts({ onOpen, onDm, onGuild }) {
+function channelParts({ onOpen, onDm }) {
   const texts = inOrder(state.channels.filter((one) => !isDirect(one)));
   const dms = state.channels.filter(isDirect);
   const begin = el(
@@ -102,7 +104,6 @@ function channelParts({ onOpen, onDm, onGuild }) {
   const draw = (list) => list.map((one) => channelButton(one, onOpen));
   const begun = dms.some((one) => one.type === "dm");
   return [
-    ...(state.guilds.length > 1 ? [guildMenu(onGuild)] : []),
     section(say("channels"), draw(texts)),
     section(say("dms"), [...(begun ? [] : [el("li", {}, begin)]), ...draw(dms)]),
   ];

@@ -408,6 +408,21 @@ async def test_elsewhere(layouts):
     await expect(page.get_by_role("article").filter(has_text="of a job")).to_be_visible()
 
 
+async def test_the_list_of_servers_stays_open(layouts):
+    """Whoever chooses a server is not disturbed by what is written elsewhere."""
+    page, server, bot = layouts
+    guild = server.world.add_guild("Elsewhere", "painter", bot=False)
+    server.world.add_channel(guild["id"], "attic")
+    await page.reload()
+    side = page.get_by_role("navigation")
+    chosen = side.get_by_label("Server")
+    await chosen.focus()
+    before = await chosen.element_handle()
+    await discord.utils.get(bot.guilds[0].text_channels, name="general").send("news")
+    await expect(side.get_by_label("1 unread")).to_be_visible()
+    assert await before.evaluate("list => list === document.activeElement")
+
+
 async def test_reactions_of_easel_are_offered(layouts):
     """The small choice of reactions has all those that Easel understands."""
     page, _, _ = layouts
