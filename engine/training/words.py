@@ -143,8 +143,8 @@ def build_words(world: World, pack: Path, *, speaks_chinese: bool) -> dict[str, 
     near = {plain_form(word): name for word, name in near.items()}
     near = {word: name for word, name in near.items() if word not in known | silent | same.keys()}
     foreign = set(map(plain_form, _foreign(world))) - known - silent - near.keys() - same.keys()
-    near = {word: name for word, name in near.items() if not _is_coloured(word, world, known)}
-    foreign = {word for word in foreign if not _is_coloured(word, world, known)}
+    near = {word: name for word, name in near.items() if not _is_described(word, world, known)}
+    foreign = {word for word in foreign if not _is_described(word, world, known)}
     return {
         "known": sorted(known),
         "same": dict(sorted(same.items())),
@@ -154,10 +154,14 @@ def build_words(world: World, pack: Path, *, speaks_chinese: bool) -> dict[str, 
     }
 
 
-def _is_coloured(phrase: str, world: World, known: set[str]) -> bool:
-    """Whether a phrase is a colour and a thing that are both known: a brown mushroom is one."""
-    colour, _, thing = phrase.partition(" ")
-    return colour in world.colours and thing in known
+def _is_described(phrase: str, world: World, known: set[str]) -> bool:
+    """Whether a phrase is a colour or a size and a thing, all of them known.
+
+    A brown mushroom is one, and a small airplane, though both are things of Unicode's own.
+    """
+    word, _, thing = phrase.partition(" ")
+    is_size = any(f"{word} {{}}" in patterns for patterns in phrases.SIZE_PHRASES.values())
+    return (word in world.colours or (is_size and word in known)) and thing in known
 
 
 def _apart(name: str, world: World) -> str:
