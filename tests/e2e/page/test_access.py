@@ -153,6 +153,7 @@ async def test_the_admins_path(visit):
     await expect(page.get_by_label("Who am I")).to_have_value("admin")
     await message_box(page).focus()
     await page.keyboard.type("/easel config set")
+    await expect(page.get_by_role("option", name="/easel config set")).to_be_visible()
     await page.keyboard.press("Tab")
     await page.get_by_role("button", name="Add steps").click()
     await page.keyboard.type("9")
