@@ -232,10 +232,10 @@ async def test_lanes_and_shares_order_the_work(make_engine, paint_all, ask):
         done.append(job)
 
     jobs = [follow(0, lane="relax")]
-    jobs += [follow(job, share="greedy") for job in range(1, 12)]
+    jobs += [follow(job, share="greedy") for job in range(1, 6)]  # no crowd: those ride together
     jobs += [follow(20, share="modest")]
     await asyncio.gather(*jobs)
-    assert done.index(20) < 8
+    assert done.index(20) < 4
     assert done.index(0) > done.index(20)
     with pytest.raises(KeyError):
         engine.submit(1, ask(), lane="express")
