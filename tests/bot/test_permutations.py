@@ -9,20 +9,9 @@ from hypothesis import strategies as st
 from bot import flags, permutations
 from bot.errors import UserError
 from bot.flags import Limits, parse
-from engine import ModelCard
+from engine import Engine, EngineOptions
 
-CARDS = (
-    ModelCard(
-        name="embedded",
-        title="Easel's own",
-        family="embedded",
-        width=256,
-        height=256,
-        default_steps=8,
-        default_guidance=4.0,
-        honours=frozenset({"negative_prompt", "tile", "stop"}),
-    ),
-)
+CARDS = Engine(EngineOptions()).models()
 
 
 def shown(text, **more):

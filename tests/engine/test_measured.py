@@ -248,7 +248,8 @@ def test_a_parameter_does_what_its_name_says(effect):
 
 def wanted(effect):
     """An effect that should move ninety of a hundred; of one it is known that it does not yet."""
-    short = pytest.mark.xfail(reason="82 of 100: a place that the words name keeps its colours")
+    reason = "82 of 100: a place that the words name keeps its colours"
+    short = pytest.mark.xfail(reason=reason, strict=True)
     return pytest.param(effect, id=effect.__name__, marks=[short] if effect is sref else [])
 
 
