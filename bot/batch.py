@@ -198,8 +198,7 @@ async def _acknowledge(asked: Asked, job: Job) -> None:
         if now.state in {State.DELIVERING, State.DONE}:  # it was overtaken by its own grid
             await message.delete()
         elif now.state in {State.CANCELLED, State.FAILED, State.UNDELIVERABLE}:
-            tell_end = messages.stopped if now.state is State.CANCELLED else messages.failed
-            await message.edit(content=tell_end(now))
+            await message.edit(content=messages.ended(now))
             await desk.store.add_message(posted(now, message.id))
     except posts.AWAY as error:
         log.warning("job=%d has no message of its own: %s", job.id, error)

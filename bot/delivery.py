@@ -107,9 +107,7 @@ class Delivery:
     async def report(self, job: Job) -> None:
         """Tell the painter that the job was stopped or has failed, by letter if need be."""
         await self._board.close(job.id)
-        text = messages.stopped(job)
-        if job.state is State.FAILED:
-            text = messages.failed(job)
+        text = messages.ended(job)
         seen = replace(await self._acknowledged(job), token=job.token)
         try:
             message_id = await posts.edit_ack(self._client, seen, text)

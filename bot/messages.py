@@ -244,6 +244,11 @@ def failed(job: Job, sentence: str | None = None) -> str:
     return _around("", job.shown, f"{_doing(job)} {_('(Failed)')}\n{why}")
 
 
+def ended(job: Job) -> str:
+    """Say how a job ended that shows no pictures."""
+    return (failed if job.state in {State.FAILED, State.UNDELIVERABLE} else stopped)(job)
+
+
 @in_its_language
 def picture(job: Job, tile: int, user_id: int) -> str:
     """Stand over one picture taken out of a grid."""
