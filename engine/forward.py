@@ -3,6 +3,7 @@
 from collections.abc import Iterator, Sequence
 from typing import Any
 
+from engine.prompt_attention import PROMPTS, mark_joined
 from engine.rows import join, pad, split, take
 from engine.site import Call
 
@@ -41,10 +42,13 @@ def _merge(group: Sequence[Call], counts: Sequence[int], *, is_copied: bool) -> 
     first = group[0]
     if len(group) == 1 and not is_copied:
         return first.per_row | first.shared
-    return first.shared | {
+    merged = {
         name: join([call.per_row[name] for call in group], counts, first.is_ragged)
         for name in first.per_row
     }
+    if PROMPTS in merged:
+        mark_joined([call.per_row[PROMPTS] for call in group], merged[PROMPTS])
+    return first.shared | merged
 
 
 def _cut(

@@ -5,6 +5,7 @@ from typing import Any
 from torch import nn
 
 from engine.hub import Hub
+from engine.prompt_attention import ease
 
 DENOISERS = ("unet", "transformer", "transformer_2", "prior")
 FORWARDS = ("controlnet", "text_encoder", "text_encoder_2", "text_encoder_3", "image_encoder")
@@ -22,10 +23,12 @@ def route_pipeline(hub: Hub, pipeline: Any, model: str) -> None:
     parts = pipeline.components
     for name in DENOISERS:
         if isinstance(module := parts.get(name), nn.Module):
+            ease(module)
             hub.route(module, f"{model}/{name}", is_denoiser=True)
     for name in FORWARDS:
         if isinstance(module := parts.get(name), nn.Module):
             for number, net in enumerate(getattr(module, "nets", [module])):
+                ease(net)
                 hub.route(net, f"{model}/{name}{number or ''}")
     vae = parts.get("vae")
     if isinstance(vae, nn.Module):

@@ -9,6 +9,7 @@ from typing import Any
 import torch
 
 from engine.policy import Claim
+from engine.prompt_attention import PROMPTS, mark
 from engine.rows import Content, count_rows, describe
 
 TIMES = frozenset({"t", "timestep", "timesteps"})
@@ -154,6 +155,7 @@ def park(
 
 def _form(site: Site, named: dict[str, Any], first: Any, state: Hashable, content: Content) -> Form:
     rows, is_ragged = count_rows(first), isinstance(first, list)
+    mark(named.get(PROMPTS))
     sample = first[0] if is_ragged else first
     per_row, shared, signature = [], {}, []
     for name in sorted(named):

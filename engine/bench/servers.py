@@ -29,6 +29,7 @@ from engine.request import Request
 from engine.samplers import fit_steps, make_scheduler
 from engine.steps import watch_steps
 from engine.ticket import Ticket
+from engine.twins import make_twin
 from engine.worker import TAKE_IN_S, Worker
 
 BATCH = 4
@@ -168,24 +169,34 @@ def _together(every: Sequence[dict[str, Any]], pictures: int) -> dict[str, Any]:
     return merged
 
 
+def plain(model: Model) -> Model:
+    """Return a model of the same weights whose U-Net is as diffusers makes it.
+
+    What Easel's hub changes in the layers of its own must not help the others too.
+    """
+    return _with_parts(model, {"unet": make_twin(model.text_to_image.unet)})
+
+
 def tune(model: Model) -> Model:
     """Return a copy of a model, made as fast as diffusers' documentation says."""
-    pipeline = copy.copy(model.text_to_image)
-    parts = {name: copy.deepcopy(part) for name, part in _modules(pipeline).items()}
+    modules = _modules(model.text_to_image)
+    parts = {name: copy.deepcopy(part) for name, part in modules.items()}
     unet = parts["unet"]
     unet.fuse_qkv_projections()
     for part in (unet, parts["vae"]):
         part.to(memory_format=torch.channels_last)
     if unet.device.type == "cuda":
         unet.compile_repeated_blocks(dynamic=True)
-    views = []
-    for base in (model.text_to_image, model.image_to_image, model.inpainting):
-        view = copy.copy(base)
-        vars(view).update(parts)
-        views.append(view)
-    fields = {name: getattr(model, name) for name in inspect.signature(Model).parameters}
+    return _with_parts(model, parts)
+
+
+def _with_parts(model: Model, parts: Mapping[str, Any]) -> Model:
     names = "text_to_image", "image_to_image", "inpainting"
-    return Model(**fields | dict(zip(names, views, strict=True)))
+    views = {name: copy.copy(getattr(model, name)) for name in names}
+    for view in views.values():
+        vars(view).update(parts)
+    fields = {name: getattr(model, name) for name in inspect.signature(Model).parameters}
+    return Model(**fields | views)
 
 
 def _modules(pipeline: Any) -> dict[str, Any]:

@@ -14,7 +14,17 @@ from torch.utils.flop_counter import FlopCounterMode
 from engine.bench.load import Kind, Task, ask, make_rush, make_trace
 from engine.bench.measure import Summary, summarise
 from engine.bench.presets import Preset
-from engine.bench.servers import Clock, Easel, Fifo, Run, ShortestFirst, paint_plainly, race, tune
+from engine.bench.servers import (
+    Clock,
+    Easel,
+    Fifo,
+    Run,
+    ShortestFirst,
+    paint_plainly,
+    plain,
+    race,
+    tune,
+)
 from engine.models import Model
 from engine.pipelines import paint
 
@@ -39,7 +49,7 @@ class Bench:
     def __init__(self, preset: Preset, model: Model, kinds: Sequence[Kind]) -> None:
         self.preset = preset
         self.model = model
-        self.tuned = tune(model)
+        self.plain, self.tuned = plain(model), tune(model)
         self.kinds = kinds
         self.device = torch.device(model.text_to_image.device)
 
@@ -51,7 +61,7 @@ class Bench:
     @cached_property
     def plain_s(self) -> dict[str, float]:
         """What it takes plain diffusers."""
-        return self._time_kinds(lambda r: paint_plainly(self.model, [r], quietly))
+        return self._time_kinds(lambda r: paint_plainly(self.plain, [r], quietly))
 
     def warm_up(self) -> float:
         """Let every server's way of painting run before it counts; return what a job takes."""
@@ -93,8 +103,8 @@ class Bench:
         if name == "easel":
             return Easel(self.model, clock)
         if name == "shortest":
-            return ShortestFirst(self.model, clock, self.plain_s)
-        return Fifo(self.tuned if name == "tuned" else self.model, clock)
+            return ShortestFirst(self.plain, clock, self.plain_s)
+        return Fifo(self.tuned if name == "tuned" else self.plain, clock)
 
     def _time_kinds(self, run: Callable[[Any], Any]) -> dict[str, float]:
         """Seconds of a job of each kind, the middle of three after a first."""
@@ -216,17 +226,17 @@ def measure_overhead(bench: Bench, jobs: int = 8) -> float:
         return (empty[: len(sample)],)
 
     unet.forward = stub
-    plain, hub = [], []
+    alone, hub = [], []
     try:
         for _ in range(5):
-            plain.append(_time(lambda: [paint(bench.model, one, quietly) for one in requests]))
+            alone.append(_time(lambda: [paint(bench.model, one, quietly) for one in requests]))
             hub.append(_time(lambda: _paint_together(bench, requests)))
     finally:
         if real is None:
             del unet.forward
         else:
             unet.forward = real
-    return (min(hub) - min(plain)) / (STUB_STEPS * jobs)
+    return (min(hub) - min(alone)) / (STUB_STEPS * jobs)
 
 
 def _paint_together(bench: Bench, requests: Sequence[Any]) -> None:
