@@ -44,9 +44,9 @@ class Denoiser(Facade):
     They ask only whether it is made for inpainting (9 channels) or not (4); ours has 8.
     """
 
-    @property
+    @functools.cached_property
     def config(self) -> FrozenDict:
-        """Return the configuration with four channels in."""
+        """The configuration with four channels in: pipelines ask for it dozens of times."""
         return FrozenDict({**self._module.config, "in_channels": 4})
 
 

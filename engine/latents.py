@@ -25,7 +25,7 @@ class LatentCache:
         """Keep the latents of pictures, floats in 0..1 (n, 3, height, width)."""
         if latents is None or len(latents) != len(pictures):
             return
-        pixels = (pictures.clamp(0, 1) * 255).round().byte().movedim(1, -1).numpy()
+        pixels = (pictures.clamp(0, 1) * 255).round().byte().numpy()
         for one, latent in zip(pixels, latents.detach().cpu(), strict=True):
             self._known[_digest(one)] = latent.clone()
         while len(self._known) > self._most:
@@ -35,7 +35,7 @@ class LatentCache:
         """Return the latents (1, channels, height, width) of a picture, if they are known."""
         if not self._known:
             return None
-        digest = _digest(np.asarray(picture))
+        digest = _digest(np.moveaxis(np.asarray(picture), -1, 0))
         found = self._known.get(digest)
         if found is None:
             return None

@@ -41,7 +41,7 @@ from engine.references import References
 from engine.references import State as Looks
 from engine.request import Request
 from engine.routes import ROUTED
-from engine.samplers import fit_steps, make_scheduler
+from engine.samplers import copy_scheduler, fit_steps, make_scheduler
 from engine.source import Kind, Source, look_in_cache
 from engine.twins import FEW, Twins, prefix_of
 from engine.untrained import make_untrained
@@ -87,6 +87,8 @@ class Model:
     """Where its weights are too large for the device."""
     prompts: PromptCache = field(default_factory=PromptCache)
     latents: LatentCache = field(default_factory=LatentCache)
+    schedulers: dict[str, Any] = field(default_factory=dict)
+    """By the names of samplers; each job has a copy."""
 
     @property
     def size_bytes(self) -> int:
@@ -133,10 +135,7 @@ class Model:
             base = self.controls.join(base, request.control_kind)
         view = copy.copy(base)
         stand_on(view, self.device)
-        if request.sampler:
-            scheduler = make_scheduler(request.sampler, base.scheduler)
-        else:
-            scheduler = copy.deepcopy(base.scheduler)
+        scheduler = copy_scheduler(self._scheduler(request.sampler))
         view.scheduler = fit_steps(scheduler, request.num_inference_steps)
         if not is_masked and wants_mask(view):
             raise PaintError(
@@ -154,6 +153,15 @@ class Model:
         if is_masked and is_plain_unet(view):
             parts["unet"] = Denoiser(parts["unet"])
         return view
+
+    def _scheduler(self, sampler: str) -> Any:
+        """The sampler's scheduler, made when first asked for; the model's own without a name."""
+        own = self.text_to_image.scheduler
+        if not sampler:
+            return own
+        if sampler not in self.schedulers:
+            self.schedulers[sampler] = make_scheduler(sampler, own)
+        return self.schedulers[sampler]
 
 
 def is_plain_unet(pipeline: Any) -> bool:

@@ -1,6 +1,7 @@
 """Request → the diffusers call that paints it; the pipelines themselves stay unchanged."""
 
 import dataclasses
+import functools
 import inspect
 import itertools
 import math
@@ -136,8 +137,13 @@ def call_arguments(
         name = "control_image" if request.starts else "image"
         wanted[name] = open_control(request)
         wanted["controlnet_conditioning_scale"] = request.control_scale
-    known = inspect.signature(pipeline.__call__).parameters
+    known = _names_of(type(pipeline).__call__)
     return {name: value for name, value in wanted.items() if name in known}
+
+
+@functools.cache
+def _names_of(call: Callable[..., Any]) -> frozenset[str]:
+    return frozenset(inspect.signature(call).parameters)
 
 
 def _open_start(request: Request) -> Image.Image:

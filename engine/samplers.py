@@ -1,5 +1,6 @@
 """The samplers people know by name, in diffusers' words; no torch until one is made."""
 
+import copy
 import difflib
 import inspect
 import re
@@ -131,6 +132,11 @@ def make_scheduler(name: str, own: Any) -> Any:
     return kind.from_config(
         own.config, **{key: value for key, value in options.items() if key in known}
     )
+
+
+def copy_scheduler(own: Any) -> Any:
+    """Return a scheduler for one job; the configuration, which nobody changes, is shared."""
+    return copy.deepcopy(own, {id(own.config): own.config})
 
 
 def fit_steps(scheduler: Any, steps: int) -> Any:

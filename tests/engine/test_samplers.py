@@ -3,6 +3,7 @@
 import json
 
 import pytest
+import torch
 
 from engine.cards import read_card
 from engine.errors import PaintError
@@ -79,6 +80,20 @@ def test_the_models_own_schedule_is_kept(open_tiny):
     assert own.config.steps_offset == 1
     assert not make_scheduler("dpm++ 2m", own).config.use_karras_sigmas
     assert make_scheduler("unipc", own).config.solver_order == 2
+
+
+@pytest.mark.parametrize("name", ["", "unipc", "dpm++ 2m karras"])
+def test_every_job_has_a_scheduler_of_its_own(open_tiny, ask, name):
+    """What a job's scheduler notes is seen by no other job of the same sampler, early or late."""
+    first, second = (open_tiny.view(ask(sampler=name)).scheduler for _ in range(2))
+    before = {key: repr(value) for key, value in vars(second).items()}
+    first.set_timesteps(4)
+    sample = torch.ones(1, 4, 8, 8)
+    for step in first.timesteps:
+        sample = first.step(torch.ones_like(sample), step, sample).prev_sample
+    third = open_tiny.view(ask(sampler=name)).scheduler
+    for other in (second, third):
+        assert {key: repr(value) for key, value in vars(other).items()} == before
 
 
 @pytest.mark.parametrize(
