@@ -4,8 +4,6 @@ A grid of four with guidance is eight rows of two prompts, and jobs that share a
 such rows: in place of eight, two go through the layers of keys and values.
 """
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -55,7 +53,8 @@ class PromptAttention(Attention):  # type: ignore[misc]  # why: diffusers' class
         **more: Any,
     ) -> Tensor:
         """Attend as `Attention.forward` does: the same bit for bit where no prompt is marked."""
-        if more or attention_mask is not None or type(self.processor) is not AttnProcessor2_0:
+        is_usual = type(self.processor) is AttnProcessor2_0 and hidden_states.dim() == 3
+        if more or attention_mask is not None or not is_usual:
             usual: Tensor = super().forward(
                 hidden_states, encoder_hidden_states, attention_mask, **more
             )

@@ -48,6 +48,22 @@ def test_all_servers_paint_the_same_pictures(trial):
     assert measure_difference(runs["easel"].tasks, runs["fifo"].tasks) <= 1e-5
 
 
+def test_plain_diffusers_stays_plain(trial):
+    """What the hub changes in the layers of Easel's U-Net is not in those it is compared with."""
+    from engine.prompt_attention import PromptAttention
+
+    trial.run(0.0, 1, 1, ["easel"])
+    eased = {
+        name: any(
+            isinstance(layer, PromptAttention) for layer in model.text_to_image.unet.modules()
+        )
+        for name, model in (("own", trial.model), ("plain", trial.plain), ("tuned", trial.tuned))
+    }
+    assert eased == {"own": True, "plain": False, "tuned": False}
+    own, plain = (model.text_to_image.unet for model in (trial.model, trial.plain))
+    assert own.conv_in.weight.data_ptr() == plain.conv_in.weight.data_ptr()
+
+
 def test_another_load_is_told_from_one_run(trial):
     """First come, first served takes as long for a job at any load; only the waiting differs."""
     tasks = trial.run(0.0, 5, 2, ["fifo"])["fifo"].tasks
