@@ -110,7 +110,8 @@ class Modal {
     });
     this.root.addEventListener("close", () => {
       this.root.remove();
-      if (this.before?.isConnected) this.before.focus();
+      // This event comes a moment later: whoever is elsewhere by then stays there.
+      if (document.activeElement === document.body) this.before.focus();
     });
     document.body.append(this.root);
     this.root.showModal();

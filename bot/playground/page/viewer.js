@@ -82,7 +82,7 @@ class Viewer {
     const { root, stage } = this;
     root.addEventListener("close", () => {
       root.remove();
-      this.opener?.focus();
+      if (document.activeElement === document.body) this.opener?.focus();
     });
     root.addEventListener("keydown", (event) => this.#key(event));
     stage.addEventListener(

@@ -136,6 +136,30 @@ async def test_options_are_completed_and_checked(parts):
     await expect(page.get_by_text("style: watercolour 3")).to_be_visible()
 
 
+async def test_a_window_that_closes_takes_nobody_back(parts):
+    """Its opener has the focus again, unless somebody went on to the message box at once."""
+    page = parts
+    await message_box(page).fill("/panel")
+    await message_box(page).press("Enter")
+    remix, window = page.get_by_role("button", name="Remix"), page.get_by_role("dialog")
+    await remix.click()
+    await expect(window).to_be_visible()
+    await page.keyboard.press("Escape")
+    await expect(remix).to_be_focused()
+    await remix.click()
+    await expect(window).to_be_visible()
+    # One turn of the page: no key can come between the two, and the window's end is told after.
+    await page.evaluate(
+        """async () => {
+            document.querySelector("dialog").close();
+            document.querySelector("#message").focus();
+            await new Promise((done) => setTimeout(done, 100));
+        }"""
+    )
+    await expect(window).to_have_count(0)
+    await expect(message_box(page)).to_be_focused()
+
+
 @pytest.mark.parametrize("theme", ["dark", "light"])
 async def test_axe_finds_no_serious_fault_in_parts(parts, faults_of, theme):
     """A panel with a select menu, and a window, are for everybody."""
