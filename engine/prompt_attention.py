@@ -87,9 +87,8 @@ def ease(module: nn.Module) -> None:
 def mark(rows: Any) -> None:
     """Mark the rows (rows, tokens, width) of a job's prompts, if some of them are repeated.
 
-    Only on a CPU: there a step of the embedded model takes a tenth less. On a card, which nobody
-    has measured yet, the layers would be the smaller and finding the rows their places the larger
-    part.
+    Only on a CPU: there a step of the embedded model takes a tenth less. On cards nobody has
+    measured it yet.
     """
     if not isinstance(rows, Tensor) or rows.dim() != 3 or rows.device.type != "cpu":
         return

@@ -33,6 +33,17 @@ export function drawOnce(holder, told, draw) {
   holder.replaceChildren(...draw());
 }
 
+/**
+ * Removes a dialog once it has closed, and gives `opener` the focus back. The event comes a moment
+ * after the end: whoever is elsewhere by then stays there.
+ */
+export function removeOnceClosed(dialog, opener) {
+  dialog.addEventListener("close", () => {
+    dialog.remove();
+    if (document.activeElement === document.body) opener?.focus();
+  });
+}
+
 /** Those of the children that are there: conditions leave null, undefined, false, 0 or "". */
 export const some = (children) => children.filter(Boolean);
 

@@ -1,6 +1,6 @@
 /** A bot's modal: a form over the page, sent as the interaction of type 5. */
 
-import { el } from "./dom.js";
+import { el, removeOnceClosed } from "./dom.js";
 import { markdown } from "./markdown.js";
 import { selectField } from "./selects.js";
 import { say } from "./words.js";
@@ -89,7 +89,6 @@ class Modal {
   #files = [];
 
   constructor(spec, onSubmit) {
-    this.before = document.activeElement;
     const id = `modal-${++count}`;
     this.problem = el("p", { class: "problem", role: "alert" });
     this.submit = el("button", { type: "submit", class: "press blue", text: say("submit") });
@@ -108,11 +107,7 @@ class Modal {
       event.preventDefault();
       this.#send(onSubmit);
     });
-    this.root.addEventListener("close", () => {
-      this.root.remove();
-      // This event comes a moment later: whoever is elsewhere by then stays there.
-      if (document.activeElement === document.body) this.before.focus();
-    });
+    removeOnceClosed(this.root, document.activeElement);
     document.body.append(this.root);
     this.root.showModal();
     form.querySelector("input, textarea, select")?.focus();

@@ -1,7 +1,7 @@
 /** A picture over the whole window: zoom, pan, download, its description and its parameters. */
 
 import { near } from "./api.js";
-import { el, iconButton } from "./dom.js";
+import { el, iconButton, removeOnceClosed } from "./dom.js";
 import { parametersOf } from "./parameters.js";
 import { say } from "./words.js";
 
@@ -16,7 +16,6 @@ class Viewer {
   /** @param {object[]} files @param {number} index @param {HTMLElement} opener is focused after */
   constructor(files, index, opener) {
     this.files = files;
-    this.opener = opener;
     this.img = el("img", { draggable: "false" });
     this.stage = el("div", { class: "stage" }, this.img);
     this.caption = el("p", { class: "caption" });
@@ -30,6 +29,7 @@ class Viewer {
       el("footer", {}, this.caption, this.details),
     );
     this.#listen();
+    removeOnceClosed(this.root, opener);
     document.body.append(this.root);
     this.root.showModal();
     this.show(index);
@@ -80,10 +80,6 @@ class Viewer {
 
   #listen() {
     const { root, stage } = this;
-    root.addEventListener("close", () => {
-      root.remove();
-      if (document.activeElement === document.body) this.opener?.focus();
-    });
     root.addEventListener("keydown", (event) => this.#key(event));
     stage.addEventListener(
       "wheel",
